@@ -1,1 +1,8 @@
-//! TBD
+//! The background service: the D-Bus face over the engine, and the process around it.
+//!
+//! It turns messages into calls on the engine, and no more. Reading order:
+
+mod dispatch;
+mod face;
+
+pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
