@@ -2,7 +2,13 @@
 //!
 //! It turns messages into calls on the engine, and no more. Reading order:
 
+mod run;
+
 mod dispatch;
 mod face;
 
 pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
+pub use run::{
+    Background, LINGER_NOTE, LogTo, READY, RunOptions, ServiceSettings, Settings, SettingsError, StartError, UnitError, Units, main_run,
+    run,
+};
