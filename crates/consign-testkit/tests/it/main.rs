@@ -1,0 +1,5 @@
+//! Whether the faults really occur on the wire.
+
+mod client;
+mod faults;
+mod ranges;
