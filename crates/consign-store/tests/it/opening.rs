@@ -209,6 +209,7 @@ fn whatever_stands_in_the_head_nothing_is_lost() {
             match Store::open(&folder.database(), &SCHEMA) {
                 Ok((store, Opening::Opened)) => {
                     assert_eq!(numbers(&store), [1], "{position}={value}");
+                    assert!(insert(&store, 2).wait().is_ok(), "{position}={value}: opened, but not for writing");
                     opened += 1;
                 }
                 Ok((store, Opening::SetAside { to, .. })) => {
