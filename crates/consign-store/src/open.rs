@@ -64,6 +64,17 @@ pub(crate) enum Trouble {
     Sqlite(rusqlite::Error),
 }
 
+impl Trouble {
+    /// The statements of a first look are always the same, so that one of them is an error, as
+    /// opposed to a failure, is the file's doing: its format is not one that SQLite knows.
+    fn of_a_first_look(error: rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            Some(cause) if cause.extended_code == rusqlite::ffi::SQLITE_ERROR => Self::Unreadable(error.to_string()),
+            _ => error.into(),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         if is_damage(&error) { Self::Unreadable(error.to_string()) } else { Self::Sqlite(error) }
@@ -99,7 +110,7 @@ fn prepare(place: &Place, schema: &Schema) -> Result<(Connection, Opening), Trou
     place.close_to_others()?;
     let mut connection = connection::connect(&path)?;
     // Nothing is written before it is known whose file this is.
-    let (from, opening) = match schema.recognize(&connection)? {
+    let (from, opening) = match schema.recognize(&connection).map_err(Trouble::of_a_first_look)? {
         Found::Blank => (0, Opening::Created),
         Found::Version(version) => (version, Opening::Opened),
         Found::Newer(found) => return Err(OpenError::Newer { path, found, known: schema.version() }.into()),

@@ -149,3 +149,30 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_never_open_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(&folder.path().join("x.db")).unwrap();
+        place.create().unwrap();
+        assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert!(matches!(place.create(), Err(OpenError::Io { doing: "created", .. })), "what stands there is not taken over");
+    }
+
+    #[test]
+    fn a_name_is_free_only_with_all_that_belongs_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(&folder.path().join("x.db")).unwrap();
+        for taken in ["x.db.unreadable-1-wal", "x.db.unreadable-2"] {
+            fs::write(folder.path().join(taken), "kept").unwrap();
+        }
+        place.create().unwrap();
+        let to = place.set_aside().unwrap();
+        assert_eq!(to.file_name().unwrap(), "x.db.unreadable-3");
+        assert_eq!(place.look().unwrap(), Standing::Nothing);
+    }
+}

@@ -16,12 +16,7 @@ fn everybody_is_answered_once_and_everything_is_there_afterwards() {
                 let store = store.clone();
                 scope.spawn(move || {
                     let numbers = (0..EACH).map(|index| producer * EACH + index);
-                    numbers
-                        .map(|number| {
-                            insert(&store, number).wait().unwrap();
-                            number
-                        })
-                        .collect::<Vec<_>>()
+                    numbers.inspect(|number| insert(&store, *number).wait().unwrap()).collect::<Vec<_>>()
                 })
             })
             .collect();

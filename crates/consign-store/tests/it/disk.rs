@@ -35,13 +35,19 @@ fn on_a_full_disk(folder: &std::path::Path) {
         assert_eq!(error.code(), common::ERROR_DISK_FULL);
     }
     // One that fills SQLite's memory meets the full disk before the commit.
-    let error = store
-        .write(|savepoint| {
-            (10..40).try_for_each(|number| savepoint.execute("INSERT INTO entry VALUES (?1, ?2)", (number, "x".repeat(200_000))).map(drop))
-        })
-        .wait()
-        .unwrap_err();
-    assert_eq!(error.code(), common::ERROR_DISK_FULL, "{error:?}");
+    let (release, held) = support::hold(&store);
+    let neighbour = insert(&store, 5);
+    let spills = store.write(|savepoint| {
+        (10..40).try_for_each(|number| savepoint.execute("INSERT INTO entry VALUES (?1, ?2)", (number, "x".repeat(200_000))).map(drop))
+    });
+    let after = store.write(|_| Ok(()));
+    release.send(()).unwrap();
+    held.wait().unwrap();
+    for answer in [neighbour, spills] {
+        let error = answer.wait().unwrap_err();
+        assert_eq!(error.code(), common::ERROR_DISK_FULL, "{error:?}");
+    }
+    after.wait().unwrap();
     assert_eq!(numbers(&store), [0], "what is stored can be read");
 
     drop(ballast);

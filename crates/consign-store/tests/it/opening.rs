@@ -193,6 +193,43 @@ fn a_damaged_store_is_set_aside() {
 }
 
 #[test]
+fn whatever_stands_in_the_head_nothing_is_lost() {
+    let whole = Folder::new();
+    let (store, _) = whole.open();
+    insert(&store, 1).wait().unwrap();
+    store.close().wait().unwrap();
+    let whole = fs::read(whole.database()).unwrap();
+    let (mut opened, mut set_aside, mut refused) = (0, 0, 0);
+    for position in 0..100 {
+        for value in [0x00, 0x03, 0xff] {
+            let folder = Folder::new();
+            let mut bytes = whole.clone();
+            bytes[position] = value;
+            fs::write(folder.database(), &bytes).unwrap();
+            match Store::open(&folder.database(), &SCHEMA) {
+                Ok((store, Opening::Opened)) => {
+                    assert_eq!(numbers(&store), [1], "{position}={value}");
+                    assert!(insert(&store, 2).wait().is_ok(), "{position}={value}: opened, but not for writing");
+                    opened += 1;
+                }
+                Ok((store, Opening::SetAside { to, .. })) => {
+                    assert!(fs::read(to).unwrap() == bytes, "{position}={value}");
+                    insert(&store, 1).wait().unwrap();
+                    set_aside += 1;
+                }
+                Ok((_, Opening::Created)) => panic!("{position}={value}: taken for an empty file"),
+                Err(error) => {
+                    assert!(matches!(error, OpenError::Newer { .. } | OpenError::ReadOnly { .. }), "{position}={value}: {error:?}");
+                    assert!(fs::read(folder.database()).unwrap() == bytes, "{position}={value}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(opened > 0 && set_aside > 0 && refused > 0, "{opened} {set_aside} {refused}");
+}
+
+#[test]
 fn a_database_of_another_application_is_set_aside() {
     let folder = Folder::new();
     Connection::open(folder.database()).unwrap().execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (42)").unwrap();
