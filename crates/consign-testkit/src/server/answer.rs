@@ -359,10 +359,13 @@ impl Draft {
             Framing::Chunked => head.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             Framing::UntilClose => self.last = true,
         }
-        head.extend_from_slice(b"\r\n");
         if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection")) {
+                head.extend_from_slice(b"Connection: close\r\n");
+            }
             self.last = true;
         }
+        head.extend_from_slice(b"\r\n");
         Answer {
             opening: self.opening,
             status: self.status,

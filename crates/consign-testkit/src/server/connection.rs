@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     answer::{Answer, Opening, Piece},
     fault::Close,
-    request,
+    proxy, request,
     state::{Stalled, State},
     wire::{End, Wire},
 };
@@ -35,6 +35,9 @@ async fn converse(wire: &mut Wire, buffer: &mut Vec<u8>, state: &State, number: 
         let Ok(Some(request)) = request::read(wire, buffer, number).await else {
             return End::Proper;
         };
+        if state.forwards(&request) {
+            return proxy::forward(wire, buffer, state, request).await;
+        }
         let (index, answer) = state.receive(request);
         let last = answer.last;
         let sending = Sending { wire: &mut *wire, buffer: &mut *buffer, state, index, sent: 0, answer: &answer };
