@@ -6,7 +6,7 @@ use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Parser, ValueEnum};
 use consign_testkit::{
     Body, Close, Fault, Resource, Server,
-    server::{Framing, Head, Options, Ranges, Request, RetryAfter, Role, TlsFault},
+    server::{Framing, Head, Options, Ranges, RetryAfter, Role, TlsFault},
 };
 
 /// A web server that lies on command.
@@ -155,22 +155,20 @@ fn print_requests(server: &Server) -> Result<(), Box<dyn Error>> {
     const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
     let (mut come, mut ended) = (0, 0);
     loop {
-        let requests = server.wait_for(|requests| requests.len() > come || requests.get(ended).is_some_and(is_over), FOR_EVER)?;
+        let requests =
+            server.wait_for(|requests| requests.len() > come || requests.get(ended).is_some_and(|request| request.over), FOR_EVER)?;
         for request in &requests[come..] {
             eprintln!("[{}] {} {} {}", request.connection, request.method, request.target, request.range().unwrap_or(""));
         }
         come = requests.len();
         // In order: one that lasts holds back the ends of later ones.
-        while let Some(request) = requests.get(ended).filter(|request| is_over(request)) {
+        while let Some(request) = requests.get(ended).filter(|request| request.over) {
             let status = request.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
-            eprintln!("[{}] {} {status}, {} bytes sent", request.connection, request.target, request.body_sent);
+            let broken = if request.finished { "" } else { ", broken off" };
+            eprintln!("[{}] {} {status}, {} bytes sent{broken}", request.connection, request.target, request.body_sent);
             ended += 1;
         }
     }
-}
-
-fn is_over(request: &Request) -> bool {
-    request.finished
 }
 
 fn resource(arguments: &Arguments) -> Resource {

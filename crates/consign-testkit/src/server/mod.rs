@@ -143,7 +143,9 @@ impl Server {
 
     /// The whole URL of a path (which begins with `/`).
     pub fn url(&self, path: &str) -> String {
-        self.url_on(&self.address.ip().to_string(), path)
+        // An IPv6 address stands in brackets in both.
+        let host = self.address.to_string();
+        self.url_on(host.rsplit_once(':').map_or(host.as_str(), |(ip, _)| ip), path)
     }
 
     /// The whole URL of a path, with another name for the host.

@@ -28,6 +28,7 @@ pub(super) async fn forward(wire: &mut Wire, buffer: &[u8], state: &State, reque
     // Whoever left needs no answer.
     let _ = attempt(wire, buffer, state, index, &request).await;
     state.finish(index);
+    state.end(index);
     End::Proper
 }
 

@@ -156,7 +156,11 @@ impl State {
         self.of(index, |request| request.finished = true);
     }
 
-    // The log may have been emptied meanwhile.
+    pub(super) fn end(&self, index: usize) {
+        self.of(index, |request| request.over = true);
+    }
+
+    // A number is of a request that was logged, and the log only grows.
     fn of(&self, index: usize, change: impl FnOnce(&mut Request)) {
         self.change(|inner| inner.requests.get_mut(index).map(change));
     }

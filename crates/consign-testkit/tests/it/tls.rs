@@ -1,31 +1,14 @@
 //! TLS and its faults, seen by a client that trusts the tests' authority.
 
-use std::{
-    io::{ErrorKind, Read, Write},
-    sync::Arc,
-};
+use std::io::{ErrorKind, Read, Write};
 
 use consign_testkit::{Close, Fault, Resource, Server, server::TlsFault};
-use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
 
-use crate::client::{Ended, connect, split};
+use crate::client::{Ended, split, tls};
 
 /// What a client receives; or why not.
 fn fetch(server: &Server, host: &'static str) -> std::io::Result<Vec<u8>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(server.ca_pem().as_bytes()).unwrap()).unwrap();
-    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let client = ClientConnection::new(Arc::new(config), ServerName::try_from(host).unwrap()).unwrap();
-    let mut stream = StreamOwned::new(client, connect(server.address()));
+    let mut stream = tls(&server.ca_pem(), host, server.address());
     stream.write_all(b"GET /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut all = Vec::new();
     stream.read_to_end(&mut all)?;
@@ -73,4 +56,6 @@ fn a_cut_body_has_no_farewell() {
     server.set("/file", Resource::new("contents").then(Fault::end(3)).then(Fault::cut(3)));
     assert_eq!(fetch(&server, "localhost").unwrap_err().kind(), ErrorKind::UnexpectedEof);
     assert_eq!(fetch(&server, "localhost").unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.over && !request.finished && request.body_sent == 3), "{requests:?}");
 }
