@@ -1,7 +1,7 @@
 //! The test server, started by hand: prints its URL and serves one file with the faults asked for,
 //! until it is interrupted. Every request is printed when it comes, and again when it has ended.
 
-use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
+use std::{error::Error, net::IpAddr, path::PathBuf, thread, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use consign_testkit::{
@@ -146,7 +146,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let body = Body::pattern(arguments.seed, arguments.size);
     server.set(&arguments.path, resource(&arguments));
     println!("{}", server.url(&arguments.path));
-    eprintln!("sha256 {}", body.sha256());
+    // It takes seconds for large files, and requests are printed meanwhile.
+    thread::spawn(move || eprintln!("sha256 {}", body.sha256()));
     print_requests(&server)
 }
 
