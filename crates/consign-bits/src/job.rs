@@ -189,6 +189,13 @@ numbered! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the enum is made by a macro that knows no defaults")]
+impl Default for RangeSupport {
+    fn default() -> Self {
+        Self::Unknown
+    }
+}
+
 /// `BG_FILE_RANGE`: bytes of the remote file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileRange {

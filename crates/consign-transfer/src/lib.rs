@@ -1,1 +1,18 @@
-//! TBD
+//! The transfer engine: jobs that carry files.
+//!
+//! It knows neither connections nor the service, and can be embedded as it is. What it owns: the
+//! jobs, their store, their temporary files, and the connections to servers. Reading order:
+
+pub mod machine;
+
+mod settings;
+
+mod engine;
+mod fetch;
+mod files;
+
+pub use engine::{
+    AutoComplete, Change, Due, Engine, EngineOptions, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile,
+    NewJob,
+};
+pub use settings::{FetchSettings, JobSettings, Limits, Settings};
