@@ -18,11 +18,21 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! The program `consign-testserver` starts the server by hand.
+//!
 //! Nothing in here may be used outside tests: no limit protects the server's memory from a client.
 
 pub mod server;
 
+mod authority;
 mod body;
+mod dice;
+mod nginx;
+mod process;
 
+pub use authority::{Authority, Certificate, Validity};
 pub use body::{Body, Difference, Pattern};
+pub use dice::Dice;
+pub use nginx::Nginx;
+pub use process::Process;
 pub use server::{Close, Fault, Resource, Server};

@@ -1,6 +1,6 @@
 //! Decides what an answer consists of. It sends nothing.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{
     fault::{Close, Fault, RetryAfter},
@@ -105,7 +105,7 @@ impl Draft {
             garbage_line: false,
             version: "HTTP/1.1",
             status,
-            headers: Vec::new(),
+            headers: vec![date()],
             huge: None,
             body: Vec::new(),
             framing: Framing::Length,
@@ -210,7 +210,7 @@ impl Draft {
     /// Another answer altogether, of known length.
     fn replace_with(&mut self, status: u16, body: Vec<u8>) {
         self.status = status;
-        self.headers.clear();
+        self.headers = vec![date()];
         self.framing = Framing::Length;
         self.body = vec![Piece::Bytes(body)];
     }
@@ -359,10 +359,13 @@ impl Draft {
             Framing::Chunked => head.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             Framing::UntilClose => self.last = true,
         }
-        head.extend_from_slice(b"\r\n");
         if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection")) {
+                head.extend_from_slice(b"Connection: close\r\n");
+            }
             self.last = true;
         }
+        head.extend_from_slice(b"\r\n");
         Answer {
             opening: self.opening,
             status: self.status,
@@ -376,6 +379,11 @@ impl Draft {
             last: self.last,
         }
     }
+}
+
+// By it a client tells whether Last-Modified is old enough to be a strong validator.
+fn date() -> (String, String) {
+    ("Date".to_owned(), httpdate::fmt_http_date(SystemTime::now()))
 }
 
 /// What stands in an `Authorization` header for Basic authentication.

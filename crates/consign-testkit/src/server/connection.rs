@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     answer::{Answer, Opening, Piece},
     fault::Close,
-    request,
+    proxy, request,
     state::{Stalled, State},
     wire::{End, Wire},
 };
@@ -35,11 +35,14 @@ async fn converse(wire: &mut Wire, buffer: &mut Vec<u8>, state: &State, number: 
         let Ok(Some(request)) = request::read(wire, buffer, number).await else {
             return End::Proper;
         };
+        if state.forwards(&request) {
+            return proxy::forward(wire, buffer, state, request).await;
+        }
         let (index, answer) = state.receive(request);
         let last = answer.last;
         let sending = Sending { wire: &mut *wire, buffer: &mut *buffer, state, index, sent: 0, answer: &answer };
         match sending.run().await {
-            Ok(()) => state.finish(index),
+            Ok(()) => {}
             Err(Broken::By(how)) => return End::Fault(how),
             Err(Broken::Client) => return End::Proper,
         }
@@ -71,6 +74,13 @@ struct Sending<'a> {
     index: usize,
     sent: u64,
     answer: &'a Answer,
+}
+
+// Also when the connection is cut from outside, and this is dropped in the middle of an answer.
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.state.end(self.index);
+    }
 }
 
 impl Sending<'_> {
@@ -109,6 +119,7 @@ impl Sending<'_> {
             self.wire.write_all(b"0\r\n\r\n").await?;
         }
         self.wire.flush().await?;
+        self.state.finish(self.index);
         Ok(())
     }
 

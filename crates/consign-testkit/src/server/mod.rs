@@ -6,10 +6,12 @@
 mod answer;
 mod connection;
 mod fault;
+mod proxy;
 mod range;
 mod request;
 mod resource;
 mod state;
+mod tls;
 mod wire;
 
 use std::{
@@ -27,8 +29,10 @@ pub use self::{
     request::Request,
     resource::{Framing, Head, MultipleRanges, Ranges, Resource},
     state::{Accepting, KeepAlive},
+    tls::TlsFault,
 };
-use self::{state::State, wire::Wire};
+use self::{state::State, tls::Tls, wire::Wire};
+use crate::authority::Authority;
 
 /// A running server. Dropping it ends all its connections and frees its port.
 ///
@@ -36,12 +40,13 @@ use self::{state::State, wire::Wire};
 /// `wait…` block.
 pub struct Server {
     address: SocketAddr,
+    authority: Option<Arc<Authority>>,
     state: Arc<State>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where a server listens.
+/// Where a server listens, and what it is.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The address; by default 127.0.0.1. All of 127.0.0.0/8 is there without any set-up: a server on
@@ -49,11 +54,26 @@ pub struct Options {
     pub address: IpAddr,
     /// The port; 0, the default, for a free one. A server that comes back needs the one it had.
     pub port: u16,
+    /// TLS, good or faulty; by default none.
+    pub tls: Option<TlsFault>,
+    /// Whether it is a proxy besides.
+    pub role: Role,
+}
+
+/// What a server does with requests for other hosts (`GET http://…`, `CONNECT …`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It takes them for its own.
+    #[default]
+    Origin,
+    /// It forwards them, to loopback only. A resource set under a whole URL is answered by the proxy
+    /// itself.
+    Proxy,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0 }
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, tls: None, role: Role::Origin }
     }
 }
 
@@ -66,6 +86,22 @@ impl Server {
         Self::start_with(Options::default())
     }
 
+    /// A server with TLS on a free port of 127.0.0.1. It speaks HTTP/1.1 only.
+    ///
+    /// # Errors
+    /// When there is no port, thread or descriptor left.
+    pub fn start_tls(fault: TlsFault) -> io::Result<Self> {
+        Self::start_with(Options { tls: Some(fault), ..Options::default() })
+    }
+
+    /// A proxy on a free port of 127.0.0.1: for requests with whole URLs, and for CONNECT.
+    ///
+    /// # Errors
+    /// When there is no port, thread or descriptor left.
+    pub fn start_proxy() -> io::Result<Self> {
+        Self::start_with(Options { role: Role::Proxy, ..Options::default() })
+    }
+
     /// A server as the options say.
     ///
     /// # Errors
@@ -74,20 +110,25 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((options.address, options.port)))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new());
+        let authority = options.tls.map(|_| Authority::shared()).transpose()?;
+        let tls = match (options.tls, &authority) {
+            (Some(fault), Some(authority)) => Some(Tls::new(fault, authority)?),
+            _ => None,
+        };
+        let state = Arc::new(State::new(options.role));
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("test server".to_owned()).spawn({
             let state = Arc::clone(&state);
             move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, state) => {}
+                        () = accept(listener, tls, state) => {}
                         _ = stopped => {}
                     }
                 });
             }
         })?;
-        Ok(Self { address, state, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, authority, state, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -102,12 +143,21 @@ impl Server {
 
     /// The whole URL of a path (which begins with `/`).
     pub fn url(&self, path: &str) -> String {
-        self.url_on(&self.address.ip().to_string(), path)
+        // An IPv6 address stands in brackets in both.
+        let host = self.address.to_string();
+        self.url_on(host.rsplit_once(':').map_or(host.as_str(), |(ip, _)| ip), path)
     }
 
     /// The whole URL of a path, with another name for the host.
     pub fn url_on(&self, host: &str, path: &str) -> String {
-        format!("http://{host}:{}{path}", self.port())
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{host}:{}{path}", self.port())
+    }
+
+    /// The certificate of the authority to be trusted; empty without TLS. It is the same for all
+    /// servers of the process.
+    pub fn ca_pem(&self) -> String {
+        self.authority.as_ref().map(|authority| authority.pem()).unwrap_or_default()
     }
 
     /// Puts a resource there, in place of what was there. The path is compared with the request's
@@ -190,6 +240,17 @@ impl Server {
         self.state.change(|inner| inner.keep_alive = keep_alive);
     }
 
+    /// As a proxy, needs Basic authentication from now on: 407 otherwise.
+    pub fn set_proxy_credentials(&self, user: &str, password: &str) {
+        self.state.change(|inner| inner.proxy_credentials = Some(answer::basic(user, password)));
+    }
+
+    /// As a proxy, takes a host name to an address, whatever the port asked for. A name that only the
+    /// proxy knows proves that it was used.
+    pub fn map_host(&self, host: &str, address: SocketAddr) {
+        self.state.change(|inner| inner.hosts.insert(host.to_owned(), address));
+    }
+
     /// How many connections were made so far, the refused ones included.
     pub fn connections(&self) -> u64 {
         self.state.lock().connections
@@ -225,7 +286,7 @@ pub struct TimedOut {
     pub requests: Vec<Request>,
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, tls: Option<Tls>, state: Arc<State>) {
     loop {
         // Out of descriptors, or the client is gone already: the next one may fare better.
         let Ok((stream, _)) = listener.accept().await else {
@@ -236,10 +297,16 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
             drop(stream);
             continue;
         };
-        let state = Arc::clone(&state);
+        let (state, tls) = (Arc::clone(&state), tls.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            connection::serve(Wire::Plain(stream), &state, number).await;
+            let wire = match tls {
+                Some(tls) => tls.accept(stream).await,
+                None => Some(Wire::Plain(stream)),
+            };
+            if let Some(wire) = wire {
+                connection::serve(wire, &state, number).await;
+            }
             state.disconnected();
         });
     }

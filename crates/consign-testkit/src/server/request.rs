@@ -27,6 +27,9 @@ pub struct Request {
     pub body_sent: u64,
     /// Whether the answer was sent to its end, as far as it was meant to be sent.
     pub finished: bool,
+    /// Whether the server is done with it: the answer was sent to its end, or broken off by a fault or
+    /// by the client.
+    pub over: bool,
 }
 
 impl Request {
@@ -86,6 +89,7 @@ where
         status: None,
         body_sent: 0,
         finished: false,
+        over: false,
     };
     if request.header("expect").is_some() {
         wire.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;

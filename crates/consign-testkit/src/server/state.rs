@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -9,8 +10,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    Role,
     answer::{self, Answer},
     fault::Close,
+    proxy,
     request::Request,
     resource::Resource,
 };
@@ -38,6 +41,7 @@ pub enum KeepAlive {
 }
 
 pub(super) struct State {
+    role: Role,
     inner: Mutex<Inner>,
     changed: Condvar,
     /// Every change lets stalled answers go on.
@@ -55,11 +59,19 @@ pub(super) struct Inner {
     pub(super) stalled: usize,
     pub(super) open: usize,
     pub(super) connections: u64,
+    pub(super) proxy_credentials: Option<String>,
+    pub(super) hosts: HashMap<String, SocketAddr>,
 }
 
 impl State {
-    pub(super) fn new() -> Self {
-        Self { inner: Mutex::default(), changed: Condvar::new(), releases: watch::Sender::new(()), cuts: watch::Sender::new(Close::Fin) }
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            role,
+            inner: Mutex::default(),
+            changed: Condvar::new(),
+            releases: watch::Sender::new(()),
+            cuts: watch::Sender::new(Close::Fin),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -113,6 +125,17 @@ impl State {
         })
     }
 
+    /// Whether the request is to be forwarded.
+    pub(super) fn forwards(&self, request: &Request) -> bool {
+        self.role == Role::Proxy && proxy::concerns(request) && !self.lock().resources.contains_key(&request.target)
+    }
+
+    /// Whether the request has the credentials that the proxy wants.
+    pub(super) fn proxy_admits(&self, request: &Request) -> bool {
+        let inner = self.lock();
+        inner.proxy_credentials.is_none() || inner.proxy_credentials.as_deref() == request.header("proxy-authorization")
+    }
+
     /// Logs a request that something else answers.
     pub(super) fn log(&self, request: Request) -> usize {
         self.change(|inner| {
@@ -133,7 +156,11 @@ impl State {
         self.of(index, |request| request.finished = true);
     }
 
-    // The log may have been emptied meanwhile.
+    pub(super) fn end(&self, index: usize) {
+        self.of(index, |request| request.over = true);
+    }
+
+    // A number is of a request that was logged, and the log only grows.
     fn of(&self, index: usize, change: impl FnOnce(&mut Request)) {
         self.change(|inner| inner.requests.get_mut(index).map(change));
     }

@@ -3,10 +3,16 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
 use consign_testkit::Server;
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::aws_lc_rs::default_provider,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 
 /// How long anything here may take before the test gives up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -39,6 +45,21 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     stream
+}
+
+/// A connection that offers HTTP/2 and HTTP/1.1, and trusts one authority; the handshake comes with
+/// the first bytes.
+pub(crate) fn tls(ca_pem: &str, host: &'static str, address: SocketAddr) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let client = ClientConnection::new(Arc::new(config), ServerName::try_from(host).unwrap()).unwrap();
+    StreamOwned::new(client, connect(address))
 }
 
 /// Reads to the end of the connection.

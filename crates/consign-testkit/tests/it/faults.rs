@@ -281,3 +281,20 @@ fn credentials_are_asked_for_and_logged() {
     let arrived: Vec<_> = server.requests().iter().map(consign_testkit::server::Request::has_authorization).collect();
     assert_eq!(arrived, [false, true, true]);
 }
+
+#[test]
+fn a_server_on_another_address_is_another_host() {
+    let (one, other) =
+        (Server::start().unwrap(), Server::start_with(Options { address: [127, 0, 0, 2].into(), ..Options::default() }).unwrap());
+    one.set("/file", Resource::redirect(302, other.url("/file")));
+    other.set("/file", Resource::new("contents"));
+    let location = get(&one, "/file", &["Authorization: x"]).header("location").unwrap().to_owned();
+    assert_eq!(location, format!("http://127.0.0.2:{}/file", other.port()));
+    assert_eq!(get(&other, "/file", &[]).body, b"contents");
+    assert!(one.requests()[0].has_authorization() && !other.requests()[0].has_authorization());
+    let six = Server::start_with(Options { address: std::net::Ipv6Addr::LOCALHOST.into(), ..Options::default() });
+    // Where there is IPv6.
+    if let Ok(six) = six {
+        assert_eq!(six.url("/a"), format!("http://[::1]:{}/a", six.port()));
+    }
+}

@@ -2,4 +2,7 @@
 
 mod client;
 mod faults;
+mod nginx;
+mod proxy;
 mod ranges;
+mod tls;
