@@ -11,4 +11,8 @@ mod engine;
 mod fetch;
 mod files;
 
+pub use engine::{
+    AutoComplete, Change, Due, Engine, EngineOptions, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile,
+    NewJob,
+};
 pub use settings::{FetchSettings, JobSettings, Limits, Settings};

@@ -1,1 +1,11 @@
-//! TBD
+//! The D-Bus face as data: object paths, interfaces, records, errors. What the service and the
+//! client library must agree on, and nothing else.
+//!
+//! Times are milliseconds since 1970 (UTC), 0 where there is none. Sizes are bytes,
+//! `BG_SIZE_UNKNOWN` where they are not known. Texts that are absent are empty.
+
+pub mod error;
+pub mod names;
+mod record;
+
+pub use record::{ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord};

@@ -1,0 +1,194 @@
+//! The handle: how callers reach the engine.
+
+use std::sync::Arc;
+
+use consign_bits::{Failure, JobId};
+use consign_core::{Clock, Hresult, Paths, common, random::Random};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{
+    api::{Change, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
+    service,
+};
+use crate::Settings;
+
+/// The engine. Clones are the same engine; it ends at [`Engine::shutdown`] or when the last one is
+/// dropped.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<JobEvent>,
+}
+
+/// What an engine is made of.
+pub struct EngineOptions {
+    /// Where its state lives.
+    pub paths: Paths,
+    /// What its user chose.
+    pub settings: Settings,
+    /// Where its time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where its identifiers come from.
+    pub random: Arc<dyn Random>,
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+
+/// The calls, one for one.
+#[derive(Debug)]
+pub(super) enum Command {
+    Create(NewJob, Reply<JobId>),
+    AddFiles(JobId, Vec<NewFile>, Reply<()>),
+    Change(JobId, Vec<Change>, Reply<()>),
+    Resume(JobId, Reply<Hresult>),
+    Suspend(JobId, Reply<Hresult>),
+    Complete(JobId, Reply<Hresult>),
+    Cancel(JobId, Reply<Hresult>),
+    Job(JobId, Reply<JobView>),
+    Files(JobId, u32, u32, Reply<Vec<FileView>>),
+    Jobs(Listing, Reply<Vec<JobView>>),
+    Find(String, Reply<JobId>),
+    Status(Reply<EngineStatus>),
+    Shutdown(Reply<()>),
+}
+
+impl Engine {
+    /// Opens the store and takes up the work that is in it.
+    ///
+    /// # Errors
+    /// When the state cannot be used: the folder is on a network file system, the store was
+    /// written by a newer version, the disk refuses. A store that cannot be read is set aside
+    /// instead, see [`EngineStatus::set_aside`].
+    pub async fn open(options: EngineOptions) -> Result<Self, Failure> {
+        let (commands, inbox) = mpsc::channel(256);
+        let (events, _) = broadcast::channel(1024);
+        service::start(options, inbox, events.clone()).await?;
+        Ok(Self { commands, events })
+    }
+
+    /// `IBackgroundCopyManager::CreateJob`: an empty job, SUSPENDED.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG` (name), `BG_E_TOO_MANY_JOBS_PER_USER`, `BG_E_TOO_MANY_JOBS_PER_MACHINE`,
+    /// `E_NOTIMPL` (uploads), and those of [`Engine::change`].
+    pub async fn create_job(&self, job: NewJob) -> Result<JobId, Failure> {
+        self.call(|reply| Command::Create(job, reply)).await
+    }
+
+    /// `AddFileSet`: all of them or, on any failure, none.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG`, `E_ACCESSDENIED`, `ERROR_PATH_NOT_FOUND`, `BG_E_TOO_MANY_FILES_IN_JOB`,
+    /// `BG_E_TOO_MANY_RANGES_IN_FILE`, `BG_E_INVALID_RANGE`, `BG_E_OVERLAPPING_RANGES`,
+    /// `BG_E_INVALID_STATE` (final).
+    pub async fn add_files(&self, job: JobId, files: Vec<NewFile>) -> Result<(), Failure> {
+        self.call(|reply| Command::AddFiles(job, files, reply)).await
+    }
+
+    /// The setters: all of them or, on any failure, none.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG`, `BG_E_STRING_TOO_LONG`, `E_NOTIMPL` (unknown bits or values),
+    /// `BG_E_PROXY_LIST_TOO_LARGE`, `BG_E_PROXY_BYPASS_LIST_TOO_LARGE`, `BG_E_INVALID_STATE`
+    /// (final).
+    pub async fn change(&self, job: JobId, changes: Vec<Change>) -> Result<(), Failure> {
+        self.call(|reply| Command::Change(job, changes, reply)).await
+    }
+
+    /// `Resume`. `S_OK`.
+    ///
+    /// # Errors
+    /// `BG_E_EMPTY`, `BG_E_INVALID_STATE` (final).
+    pub async fn resume(&self, job: JobId) -> Result<Hresult, Failure> {
+        self.call(|reply| Command::Resume(job, reply)).await
+    }
+
+    /// `Suspend`. `S_OK`, also where it is suspended already.
+    ///
+    /// # Errors
+    /// `BG_E_INVALID_STATE` (final).
+    pub async fn suspend(&self, job: JobId) -> Result<Hresult, Failure> {
+        self.call(|reply| Command::Suspend(job, reply)).await
+    }
+
+    /// `Complete`: finished files get their names, the others are given up. `S_OK`,
+    /// `BG_S_PARTIAL_COMPLETE` or `BG_S_UNABLE_TO_DELETE_FILES`.
+    ///
+    /// # Errors
+    /// What the disk said of a file that could not be renamed: the job stays. `BG_E_INVALID_STATE`
+    /// (final).
+    pub async fn complete(&self, job: JobId) -> Result<Hresult, Failure> {
+        self.call(|reply| Command::Complete(job, reply)).await
+    }
+
+    /// `Cancel`: everything that was not completed is deleted. `S_OK` or
+    /// `BG_S_UNABLE_TO_DELETE_FILES`.
+    ///
+    /// # Errors
+    /// `BG_E_INVALID_STATE` (final).
+    pub async fn cancel(&self, job: JobId) -> Result<Hresult, Failure> {
+        self.call(|reply| Command::Cancel(job, reply)).await
+    }
+
+    /// All getters at once. Answers for final jobs too, as long as they are remembered.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`.
+    pub async fn job(&self, job: JobId) -> Result<JobView, Failure> {
+        self.call(|reply| Command::Job(job, reply)).await
+    }
+
+    /// `EnumFiles`: at most `count` files from the `start`-th on.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`.
+    pub async fn files(&self, job: JobId, start: u32, count: u32) -> Result<Vec<FileView>, Failure> {
+        self.call(|reply| Command::Files(job, start, count, reply)).await
+    }
+
+    /// `EnumJobs`: a snapshot, in the order in which the jobs were made.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn jobs(&self, listing: Listing) -> Result<Vec<JobView>, Failure> {
+        self.call(|reply| Command::Jobs(listing, reply)).await
+    }
+
+    /// The job with this id, with an id that begins so, or with this display name, live ones
+    /// first.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`; `E_INVALIDARG` where several fit (the sentence lists them).
+    pub async fn find(&self, text: &str) -> Result<JobId, Failure> {
+        let text = text.to_owned();
+        self.call(|reply| Command::Find(text, reply)).await
+    }
+
+    /// What the engine is doing.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn status(&self) -> Result<EngineStatus, Failure> {
+        self.call(Command::Status).await
+    }
+
+    /// What happens from now on. Who reads too slowly is told how much it missed and reads the
+    /// jobs instead.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobEvent> {
+        self.events.subscribe()
+    }
+
+    /// Takes no more work, stops all transfers at a point from which they go on, and closes the
+    /// store. Later calls fail with `ERROR_SHUTDOWN_IN_PROGRESS`.
+    pub async fn shutdown(&self) {
+        // A refusal means that it has ended already.
+        let _ = self.call(Command::Shutdown).await;
+    }
+
+    async fn call<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let ended = || Failure::refused(common::ERROR_SHUTDOWN_IN_PROGRESS, "the engine has ended");
+        self.commands.send(command(reply)).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}

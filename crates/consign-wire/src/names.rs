@@ -1,0 +1,93 @@
+//! Names of objects, interfaces, methods and properties.
+
+use consign_bits::JobId;
+use consign_core::Guid;
+
+/// The one well-known name, for clients that ask who owns it.
+pub const SERVICE_NAME: &str = "org.consign";
+
+/// The object with the interfaces [`MANAGER`] and [`SERVICE`].
+pub const MANAGER_PATH: &str = "/org/consign/Manager";
+
+/// What stands before the 32 digits of a job's id.
+pub const JOB_PATH_PREFIX: &str = "/org/consign/job/";
+
+/// `IBackgroundCopyManager`.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `CreateJob` | `s` display name, `u` type, `a{sv}` options | `o`, `s` id | options: the writable properties of a job, and `ProxyEnvironment` `a{ss}` |
+/// | `GetJob` | `s` id | `o` | live jobs only, as BITS has it |
+/// | `FindJob` | `s` id, beginning of an id, or display name | `o` | finished jobs too |
+/// | `EnumJobs` | `u` [`ENUM_ALL_USERS`], [`ENUM_FINISHED`] | `ao` | |
+/// | `ListJobs` | `u` flags, `u` start, `u` count | `a` [`JobRecord`](crate::JobRecord), `u` total | |
+/// | `GetErrorDescription` | `i` code | `s` symbol, `s` sentence | |
+/// | signal `JobAdded` | | `o` | |
+/// | signal `JobEnded` | | `o` | ACKNOWLEDGED or CANCELLED |
+pub const MANAGER: &str = "org.consign.Manager";
+
+/// The service itself, at [`MANAGER_PATH`].
+///
+/// | member | type | |
+/// | --- | --- | --- |
+/// | `Stop` | → | ends the service in order, and answers before |
+/// | property `Version` | `s` | |
+/// | property `ProcessId` | `u` | |
+/// | property `StateFolder` | `s` | |
+/// | property `Started` | `x` | |
+/// | property `Connections` | `u` | the asking one included |
+/// | property `JobsByState` | `a{su}` | by [`JobState::name`](consign_bits::JobState::name) |
+/// | property `Orphans` | `as` | temporary files that a lost database left behind |
+/// | property `SetAside` | `s` | where an unreadable database was put at this start |
+pub const SERVICE: &str = "org.consign.Service";
+
+/// `IBackgroundCopyJob` to `Job5`, as far as they are about files.
+///
+/// Methods: `AddFile(ss)`, `AddFileSet(a(ss))`, `AddFileWithRanges(ssa(tt))`,
+/// `AddFiles(a` [`NewFileRecord`](crate::NewFileRecord) `)`, `Resume() → i`, `Suspend() → i`,
+/// `Complete() → i`, `Cancel() → i`, `GetError() →` [`ErrorRecord`](crate::ErrorRecord),
+/// `EnumFiles(u start, u count) → a` [`FileRecord`](crate::FileRecord), `SetProperties(a{sv})`
+/// (all or none).
+///
+/// Properties, writable ones marked *: `Id s`, `Owner u`, `Type u`, `State u`, `StateName s`,
+/// `DisplayName s`*, `Description s`*, `Priority u`*, `BytesTotal t`, `BytesTransferred t`,
+/// `FilesTotal u`, `FilesTransferred u`, `CreationTime x`, `ModificationTime x`,
+/// `TransferCompletionTime x`, `MinimumRetryDelay u`*, `NoProgressTimeout u`*,
+/// `MaximumDownloadTime u`*, `AutoComplete b`*, `NotifyFlags u`*, `Proxy (uss)`*,
+/// `SecurityFlags u`*, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
+/// none), `WaitingBecause s`, `NextAttempt x`, `Remark s`.
+///
+/// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values.
+pub const JOB: &str = "org.consign.Job";
+
+/// `BG_JOB_ENUM_ALL_USERS`. The service is one user's own, so it changes nothing.
+pub const ENUM_ALL_USERS: u32 = 0x0001;
+/// Finished jobs too, as long as they are remembered.
+pub const ENUM_FINISHED: u32 = 0x0001_0000;
+
+/// The path of a job.
+pub fn job_path(id: JobId) -> String {
+    format!("{JOB_PATH_PREFIX}{}", id.guid().simple())
+}
+
+/// The job at a path, if the path is a job's.
+pub fn job_of_path(path: &str) -> Option<JobId> {
+    let digits = path.strip_prefix(JOB_PATH_PREFIX)?;
+    let guid: Guid = digits.parse().ok().filter(|_| digits.len() == 32)?;
+    // One job, one path: other spellings of the digits name nothing.
+    (guid.simple() == digits).then(|| JobId::new(guid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_its_job_and_nothing_else_does() {
+        let id: JobId = "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap();
+        assert_eq!(job_of_path(&job_path(id)), Some(id));
+        for path in ["/", "/org/consign/job/", "/org/consign/job/97184D0FF7EF413A8C6DC1745018B2E9", "/org/consign/Manager"] {
+            assert_eq!(job_of_path(path), None, "{path}");
+        }
+    }
+}
