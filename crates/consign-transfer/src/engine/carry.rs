@@ -101,8 +101,7 @@ impl Service {
 
     /// Starts fetches as far as there is room, one for each hungry job in turn.
     pub(super) fn feed(&mut self) {
-        let mut satisfied = 0;
-        while self.fetches < self.settings.fetch.at_once && satisfied < self.hungry.len() {
+        while self.fetches < self.settings.fetch.at_once.max(1) {
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
             let Some(attempt) = entry.core.machine.running() else { continue };
@@ -117,10 +116,10 @@ impl Service {
                     if !self.hungry.contains(&id) {
                         self.hungry.push_back(id);
                     }
-                    satisfied = 0;
                 }
                 None if entry.activity.fetching == 0 => self.pending.push_back(Report::AttemptOver { job: id, attempt }),
-                None => satisfied += 1,
+                // The end of a fetch makes it hungry again.
+                None => {}
             }
         }
     }

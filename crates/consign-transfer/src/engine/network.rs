@@ -20,6 +20,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// Tells of every change that may let a waiting job go on. Ends only with its task.
 pub(super) async fn watch(reports: UnboundedSender<Report>) {
+    #[expect(deprecated, reason = "the sound constructor is unsafe to call; an owned descriptor cannot change under it")]
     let socket = match open().and_then(AsyncFd::new) {
         Ok(socket) => socket,
         Err(error) => {
@@ -54,7 +55,8 @@ fn open() -> std::io::Result<OwnedFd> {
         AddressFamily::NETLINK,
         SocketType::RAW,
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        Some(netlink::ROUTE),
+        // NETLINK_ROUTE is protocol 0, the default of the family.
+        None,
     )?;
     rustix::net::bind(&socket, &netlink::SocketAddrNetlink::new(0, GROUPS))?;
     Ok(socket)

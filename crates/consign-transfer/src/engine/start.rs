@@ -117,7 +117,7 @@ fn open(
     let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| file.place.folder.as_path());
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
-    let fetcher = Fetcher::new(settings.fetch.clone())?;
+    let fetcher = Fetcher::new(&settings.fetch)?;
     let mut service = Service {
         settings,
         clock,
