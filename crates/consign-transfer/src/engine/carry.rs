@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     api::JobEvent,
     batch::Effect,
-    entry::{Afterwards, Setback, Stage},
+    entry::{Afterwards, FileEntry, Setback, Stage},
     handling,
     report::{Handled, Meter, Report},
     schedule::{Decision, Running, background},
     service::Service,
 };
 use crate::{
-    fetch::{FetchFailure, FileTask, JobContext, Observer, Outcome, Retry},
+    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
     machine::{Action, Attempt, CommitOutcome, Event, Severity, State},
 };
 
@@ -39,13 +39,18 @@ impl Service {
             Action::Notify(_) => {
                 let ended = self.jobs.get(&id).is_some_and(|entry| entry.core.is_final());
                 let event = if ended { JobEvent::Ended(id) } else { JobEvent::Changed(id) };
-                if !self.batch.told.contains(&event) {
-                    self.batch.told.push(event);
-                }
+                self.tell(event);
             }
             // Who found a file invalid knows which one, and has forgotten it by now. Nobody keeps
             // notifications that could be withdrawn.
             Action::ForgetInvalidFile | Action::WithdrawNotifications => {}
+        }
+    }
+
+    /// Tells subscribers, once what was decided is stored.
+    fn tell(&mut self, event: JobEvent) {
+        if !self.batch.told.contains(&event) {
+            self.batch.told.push(event);
         }
     }
 
@@ -56,6 +61,8 @@ impl Service {
             Effect::Start(..) => {
                 entry.activity.stop = CancellationToken::new();
                 entry.activity.cursor = 0;
+                entry.activity.probe_cursor = 0;
+                entry.activity.done_at_tick = None;
                 entry.activity.setback = None;
                 self.hungry.push_back(id);
             }
@@ -140,16 +147,13 @@ impl Service {
             checkpoint: file.checkpoint.clone(),
         };
         let checkpoint = file.checkpoint.clone();
-        let context = Arc::new(JobContext {
-            proxy: entry.core.proxy.clone(),
-            proxy_environment: entry.core.proxy_environment.clone(),
-            security: entry.core.security_flags,
-        });
+        let synced = AtomicU64::new(file.checkpoint.synced);
+        let context = Arc::new(entry.context());
         let observer: Arc<dyn Observer> = Arc::new(Meter {
             job: id,
             attempt,
             file: number,
-            synced: AtomicU64::new(file.checkpoint.synced),
+            synced,
             position,
             progressed: AtomicBool::new(false),
             reports: self.reports.clone(),
@@ -168,6 +172,42 @@ impl Service {
             });
             let _ = reports.send(Report::Ended { job: id, attempt, file: number, outcome });
         });
+    }
+
+    /// Asks for the size of the next file that waits, so that the job's total becomes known while
+    /// another file takes its time. One question at a time, and none while files go through fast:
+    /// their turn tells soon enough.
+    pub(super) fn probe(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        if entry.activity.probing || entry.core.machine.running().is_none() {
+            return;
+        }
+        let from = entry.activity.probe_cursor.max(entry.activity.cursor);
+        let wanted = |file: &FileEntry| file.stage == Stage::Waiting && file.total().is_none();
+        let Some(index) = (from..entry.files.len()).find(|index| wanted(&entry.files[*index])) else { return };
+        entry.activity.probe_cursor = index + 1;
+        entry.activity.probing = true;
+        let file = u32::try_from(index).unwrap_or(u32::MAX);
+        let url = entry.files[index].url.clone();
+        let context = entry.context();
+        let (fetcher, reports) = (self.fetcher.clone(), self.reports.clone());
+        self.transfers.spawn(async move {
+            // A server that does not answer this will be heard of when the file's turn comes.
+            let facts = fetcher.probe(&url, &context).await.ok();
+            let _ = reports.send(Report::Probed { job: id, file, facts });
+        });
+    }
+
+    fn probed(&mut self, id: JobId, number: u32, facts: Option<FileFacts>) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        entry.activity.probing = false;
+        if let (Some(facts), Some(file)) = (facts, entry.files.get_mut(number as usize))
+            && file.stage == Stage::Waiting
+        {
+            file.answered = Some(facts);
+            self.tell(JobEvent::Changed(id));
+        }
+        self.probe(id);
     }
 
     pub(super) fn report(&mut self, report: Report) {
@@ -206,6 +246,7 @@ impl Service {
             }
             Report::CameOf { job, attempt, file, outcome } => self.came_of(job, attempt, file, outcome),
             Report::AttemptOver { job, attempt } => self.attempt_over(job, attempt),
+            Report::Probed { job, file, facts } => self.probed(job, file, facts),
             Report::Handled { job, handled } => self.handled(job, handled),
             Report::NetworkReturned => {
                 let waiting: Vec<JobId> = self.order.values().copied().collect();
@@ -217,7 +258,7 @@ impl Service {
         }
     }
 
-    fn answered(&mut self, id: JobId, attempt: Attempt, number: u32, facts: crate::fetch::FileFacts) {
+    fn answered(&mut self, id: JobId, attempt: Attempt, number: u32, facts: FileFacts) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let reported = entry.core.security_flags.contains(SecurityFlags::REDIRECT_ALLOW_REPORT);
         if let Some(url) = facts.final_url.clone().filter(|_| reported) {
@@ -286,7 +327,7 @@ impl Service {
                 let severity = Severity::Transient { not_before: setback.not_before };
                 let _ = self.step(id, Event::Failed(attempt, setback.failure, severity));
             }
-            None if entry.files.iter().all(super::entry::FileEntry::is_done) => {
+            None if entry.files.iter().all(FileEntry::is_done) => {
                 let _ = self.step(id, Event::NothingLeft(attempt));
             }
             None => {

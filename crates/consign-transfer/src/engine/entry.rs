@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::JobProgress;
 use crate::{
-    fetch::{Checkpoint, FileFacts, ProxyEnvironment},
+    fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment},
     files::Place,
     machine,
 };
@@ -101,6 +101,12 @@ pub(super) struct Activity {
     pub(super) afterwards: Option<Afterwards>,
     /// Who waits for the end of `Complete` or `Cancel`.
     pub(super) waiting: Option<super::handle::Reply<consign_core::Hresult>>,
+    /// Whether the size of a file that waits is being asked for.
+    pub(super) probing: bool,
+    /// Files before this one were asked for their size in this attempt.
+    pub(super) probe_cursor: usize,
+    /// Finished files at the last tick.
+    pub(super) done_at_tick: Option<u32>,
     /// Bytes that were last told to subscribers.
     pub(super) told: u64,
     /// The keys under which it stands in the index.
@@ -125,6 +131,15 @@ pub(super) enum Afterwards {
 }
 
 impl Entry {
+    /// What all fetches of the job have in common.
+    pub(super) fn context(&self) -> JobContext {
+        JobContext {
+            proxy: self.core.proxy.clone(),
+            proxy_environment: self.core.proxy_environment.clone(),
+            security: self.core.security_flags,
+        }
+    }
+
     pub(super) fn progress(&self) -> JobProgress {
         let mut progress = JobProgress {
             bytes_total: Some(0),

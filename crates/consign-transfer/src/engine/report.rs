@@ -29,6 +29,8 @@ pub(super) enum Report {
     CameOf { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
     /// Every file of the attempt was tried.
     AttemptOver { job: JobId, attempt: Attempt },
+    /// The size of a file that waits was asked for; `None` where the server does not tell.
+    Probed { job: JobId, file: u32, facts: Option<FileFacts> },
     /// `Complete`'s or `Cancel`'s work on the files ended.
     Handled { job: JobId, handled: Handled },
     /// The machine has a (new) way into the network.

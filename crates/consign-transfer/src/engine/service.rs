@@ -95,12 +95,13 @@ impl Service {
     /// Runs until it is shut down or abandoned.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
-        let mut abandoned = false;
+        // What was taken up from the store waits for nobody.
+        self.schedule();
+        self.commit().await;
+        self.feed();
         loop {
-            if !abandoned {
-                let input = self.wait(&mut inbox, &mut reports, next_tick).await;
-                abandoned = self.take(input);
-            }
+            let input = self.wait(&mut inbox, &mut reports, next_tick).await;
+            let abandoned = self.take(input);
             for _ in 1..ROUND {
                 if let Ok(report) = reports.try_recv() {
                     self.report(report);
@@ -276,6 +277,7 @@ impl Service {
 
     fn tell_progress(&mut self) {
         let wall = self.now().wall;
+        let mut slow = Vec::new();
         for (_, id) in &self.index.running {
             let Some(entry) = self.jobs.get_mut(id) else { continue };
             let bytes = entry.progress().bytes_transferred;
@@ -284,6 +286,13 @@ impl Service {
                 entry.core.modified = wall;
                 let _ = self.events.send(JobEvent::Changed(*id));
             }
+            let done = entry.core.machine.files_transferred;
+            if entry.activity.done_at_tick.replace(done) == Some(done) {
+                slow.push(*id);
+            }
+        }
+        for id in slow {
+            self.probe(id);
         }
     }
 

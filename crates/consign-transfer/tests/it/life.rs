@@ -8,7 +8,7 @@ use consign_testkit::{
 };
 use consign_transfer::{AutoComplete, Change, Listing, NewJob};
 
-use crate::bench::check;
+use crate::bench::{check, check_with, settings};
 
 #[test]
 fn a_file_goes_from_the_server_to_its_name() {
@@ -132,6 +132,26 @@ fn an_unknown_size_is_shown_as_unknown_until_the_end() {
         assert_eq!(done.progress.bytes_total, Some(300_000));
         bench.engine.complete(job).await.unwrap();
         bench.assert_whole("a", &body);
+    });
+}
+
+#[test]
+fn the_sizes_of_files_that_wait_are_asked_for() {
+    let mut settings = settings();
+    settings.fetch.files_at_once = 1;
+    check_with(settings, async |bench| {
+        let job = bench.job_with("slow", Resource::new(Body::pattern(1, 1000)).faults_only_on("GET").then(Fault::stall(500)), vec![]).await;
+        for number in 0..10 {
+            let name = format!("file{number}");
+            bench.server.set(&format!("/{name}"), Resource::new(Body::pattern(number, 100)));
+            bench.add(job, &name).await.unwrap();
+        }
+        bench.engine.resume(job).await.unwrap();
+        let known = bench.wait_until(job, |view| view.progress.bytes_total.is_some()).await;
+        assert_eq!(known.progress.bytes_total, Some(2000));
+        assert_eq!(known.progress.files_transferred, 0);
+        bench.server.release();
+        bench.wait(job, JobState::Transferred).await;
     });
 }
 
