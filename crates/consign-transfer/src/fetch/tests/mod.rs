@@ -161,7 +161,8 @@ impl Bench {
     }
 
     fn set_ranges(&mut self, ranges: &[(u64, u64)]) {
-        self.task.ranges = ranges.iter().map(|(initial_offset, length)| FileRange { initial_offset: *initial_offset, length: *length }).collect();
+        self.task.ranges =
+            ranges.iter().map(|(initial_offset, length)| FileRange { initial_offset: *initial_offset, length: *length }).collect();
     }
 }
 

@@ -99,6 +99,14 @@ async fn without_proof_it_starts_again() {
 }
 
 #[tokio::test]
+async fn without_proof_large_pieces_are_not_fetched_for_ever() {
+    let body = Body::pattern(1, 4_000_000);
+    let bench = Bench::new(Resource::new(body).etag(None).last_modified(None).always(Fault::end(3_000_000)));
+    bench.fails_for_now(bits::BG_E_CONNECTION_CLOSED).await;
+    assert!(bench.server.requests().len() < 10);
+}
+
+#[tokio::test]
 async fn a_fresh_date_proves_nothing() {
     let now = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
     let bench = Bench::new(Resource::new(body()).etag(None).last_modified(Some(now)).then(Fault::end(400_000)));
