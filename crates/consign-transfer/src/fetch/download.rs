@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use consign_bits::{ErrorContext, RangeSupport, ShownUrl, bits};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     client::Client,
     digest::digest,
     head::Again,
+    local::Copying,
     ranges::{Glue, Part},
     sink::Sink,
     syncer::Syncer,
@@ -33,6 +35,8 @@ pub(super) struct Download<'a> {
     /// The date of the last change, for the finished file.
     pub(super) modified: Option<SystemTime>,
     glue: Option<Glue>,
+    /// The piece of a local file that is being copied.
+    pub(super) copying: Option<JoinHandle<Result<u64, Copying>>>,
     /// So many bytes came in this attempt, those included that were given up.
     received: u64,
     patience: Patience,
@@ -85,6 +89,7 @@ impl<'a> Download<'a> {
             sink: None,
             modified: None,
             glue,
+            copying: None,
             received: 0,
             patience: Patience::default(),
         }
@@ -102,10 +107,11 @@ impl<'a> Download<'a> {
             Some(Err(trouble)) => Some(trouble),
             None => None,
         };
-        let synced = match &trouble {
-            Some(trouble) if trouble.at == At::Disk && trouble.failure.code != consign_core::common::ERROR_DISK_FULL => Ok(()),
-            _ => self.sync().await,
-        };
+        if let Some(copying) = self.copying.take() {
+            // It must not write any more when the file is opened again.
+            let _ = copying.await;
+        }
+        let synced = self.sync().await;
         match (trouble, synced) {
             (Some(trouble), _) | (None, Err(trouble)) => Outcome::Failed(trouble.with(self.checkpoint())),
             (None, Ok(())) => Outcome::Stopped(self.checkpoint()),

@@ -169,6 +169,5 @@ async fn idle_connections_end_with_the_fetcher() {
     bench.fetch_by(&fetcher).await;
     assert_eq!(bench.server.open_connections(), 1);
     drop(fetcher);
-    bench.server.cut_connections(Close::Fin);
     tokio::task::spawn_blocking(move || bench.server.wait_open_at_most(0, LIMIT).unwrap()).await.unwrap();
 }
