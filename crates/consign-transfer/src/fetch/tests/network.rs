@@ -1,13 +1,16 @@
 //! Networks, proxies and TLS that fail, and those that do not.
 
+use std::sync::{Arc, Mutex};
+
 use consign_bits::{ErrorContext, ProxySettings, ProxyUsage, bits, wininet};
 use consign_testkit::{
     Body, Close, Fault, Resource, Server,
-    server::{Accepting, TlsFault},
+    server::{Accepting, Options, Role, TlsFault},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Bench, LIMIT, apart};
-use crate::fetch::Retry;
+use crate::fetch::{Outcome, Retry};
 
 fn body() -> Body {
     Body::pattern(4, 300_000)
@@ -170,4 +173,50 @@ async fn idle_connections_end_with_the_fetcher() {
     assert_eq!(bench.server.open_connections(), 1);
     drop(fetcher);
     tokio::task::spawn_blocking(move || bench.server.wait_open_at_most(0, LIMIT).unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_can_be_reached_by_tls() {
+    let options = Options { tls: Some(TlsFault::None), role: Role::Proxy, ..Options::default() };
+    let proxy = apart(|| Server::start_with(options));
+    let mut plain = Bench::new(resource());
+    plain.trust(&proxy.ca_pem());
+    let mut secure = Bench::tls(TlsFault::None, resource());
+    for bench in [&mut plain, &mut secure] {
+        through(bench, &format!("https://{}", proxy.address()));
+        bench.done(&body()).await;
+    }
+    assert_eq!(proxy.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn many_small_files_share_few_connections() {
+    const AT_ONCE: usize = 8;
+    let bench = Bench::new(resource());
+    let fetcher = bench.fetcher();
+    let queue = Arc::new(Mutex::new((0..300_u64).collect::<Vec<_>>()));
+    for index in 0..300 {
+        bench.server.set(&format!("/{index}"), Resource::new(Body::pattern(index, 4096)));
+    }
+    let mut workers = Vec::new();
+    for _ in 0..AT_ONCE {
+        let (fetcher, queue, server) = (fetcher.clone(), Arc::clone(&queue), bench.server.url(""));
+        let (task, observer) = (bench.task.clone(), Arc::clone(&bench.heard));
+        workers.push(tokio::spawn(async move {
+            loop {
+                let Some(index) = queue.lock().unwrap().pop() else { return };
+                let mut task = task.clone();
+                task.url = format!("{server}/{index}");
+                task.temporary_name = format!(".BIT{index:016x}.tmp").into();
+                let path = task.place.folder.join(&task.temporary_name);
+                let outcome = fetcher.fetch(task, Arc::default(), Arc::clone(&observer) as _, CancellationToken::new()).await;
+                assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+                Body::pattern(index, 4096).check_file(&path).unwrap();
+            }
+        }));
+    }
+    for worker in workers {
+        tokio::time::timeout(LIMIT, worker).await.unwrap().unwrap();
+    }
+    assert!(bench.server.connections() <= AT_ONCE as u64, "{}", bench.server.connections());
 }
