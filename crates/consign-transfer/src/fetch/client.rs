@@ -61,8 +61,10 @@ pub(super) struct Reader {
     pool: Pool,
 }
 
-/// The body of a redirect or refusal is read up to this, so that its connection can be kept.
+/// The body of a redirect or refusal is read up to this size and for this time, so that its
+/// connection can be kept.
 const DRAIN: usize = 64 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 impl Client {
     pub(super) fn new(settings: &FetchSettings) -> Result<Self, consign_bits::Failure> {
@@ -157,8 +159,9 @@ impl Client {
         fill: &(dyn Fn(&mut Request<Empty<Bytes>>) + Send + Sync),
     ) -> Result<(Response<Incoming>, Connection), Trouble> {
         let host = &address.origin.host;
+        let mut kept = self.pool.take(key);
         loop {
-            let mut connection = match self.pool.take(key) {
+            let mut connection = match kept.take() {
                 Some(connection) => connection,
                 None => self.connector.connect(&key.0, &key.1).await?,
             };
@@ -167,8 +170,8 @@ impl Client {
             match timeout(self.stall_timeout, connection.send(request)).await {
                 Ok(Ok(response)) => return Ok((response, connection)),
                 // A kept connection had gone stale: the server never saw the request, or asking
-                // once more does no harm. Ends with a fresh connection.
-                Ok(Err(_)) if connection.is_used => {}
+                // once more does no harm. The next one is fresh.
+                Ok(Err(_)) | Err(_) if connection.is_used => {}
                 Ok(Err(error)) if error.is_parse() => {
                     return Err(Trouble::lie(format!("the answer of {host} is not one of HTTP: {error}")));
                 }
@@ -242,14 +245,14 @@ impl Reader {
 
     /// Reads a short body that nobody wants, so that the connection can be kept.
     pub(super) async fn drain(mut self) {
-        let mut left = DRAIN;
-        while let Ok(Some(bytes)) = self.next().await {
-            match left.checked_sub(bytes.len()) {
-                Some(less) => left = less,
-                None => return,
+        let read = async {
+            let mut left = DRAIN;
+            while let Some(bytes) = self.next().await? {
+                left = left.checked_sub(bytes.len()).ok_or_else(|| Trouble::cut(self.host()))?;
             }
-        }
-        if self.body.is_end_stream() {
+            Ok::<(), Trouble>(())
+        };
+        if matches!(timeout(DRAIN_TIME, read).await, Ok(Ok(()))) {
             self.finish().await;
         }
     }

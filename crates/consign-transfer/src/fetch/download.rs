@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use consign_bits::{ErrorContext, RangeSupport, ShownUrl, bits};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     client::Client,
     digest::digest,
     head::Again,
+    local::Copying,
     ranges::{Glue, Part},
     sink::Sink,
     syncer::Syncer,
@@ -33,6 +35,10 @@ pub(super) struct Download<'a> {
     /// The date of the last change, for the finished file.
     pub(super) modified: Option<SystemTime>,
     glue: Option<Glue>,
+    /// The piece of a local file that is being copied.
+    pub(super) copying: Option<JoinHandle<Result<u64, Copying>>>,
+    /// So many bytes came in this attempt, those included that were given up.
+    received: u64,
     patience: Patience,
 }
 
@@ -73,7 +79,20 @@ impl<'a> Download<'a> {
     ) -> Self {
         let glue = (!task.ranges.is_empty()).then(|| Glue::new(task.ranges.clone()));
         let facts = task.checkpoint.facts.clone();
-        Self { client, syncer, task, context, observer, facts, sink: None, modified: None, glue, patience: Patience::default() }
+        Self {
+            client,
+            syncer,
+            task,
+            context,
+            observer,
+            facts,
+            sink: None,
+            modified: None,
+            glue,
+            copying: None,
+            received: 0,
+            patience: Patience::default(),
+        }
     }
 
     /// Runs until done, stopped or failed. Whatever happens, what is in the file is synced first.
@@ -88,10 +107,11 @@ impl<'a> Download<'a> {
             Some(Err(trouble)) => Some(trouble),
             None => None,
         };
-        let synced = match &trouble {
-            Some(trouble) if trouble.at == At::Disk && trouble.failure.code != consign_core::common::ERROR_DISK_FULL => Ok(()),
-            _ => self.sync().await,
-        };
+        if let Some(copying) = self.copying.take() {
+            // It must not write any more when the file is opened again.
+            let _ = copying.await;
+        }
+        let synced = self.sync().await;
         match (trouble, synced) {
             (Some(trouble), _) | (None, Err(trouble)) => Outcome::Failed(trouble.with(self.checkpoint())),
             (None, Ok(())) => Outcome::Stopped(self.checkpoint()),
@@ -102,7 +122,7 @@ impl<'a> Download<'a> {
         self.open()?;
         let url = address::parse(&self.task.url)?;
         loop {
-            let before = self.position();
+            let before = self.received;
             let result = match url.scheme() {
                 "file" => self.copy(&url).await,
                 _ => self.request(&url).await,
@@ -137,8 +157,13 @@ impl<'a> Download<'a> {
     pub(super) fn next(&mut self) -> Result<Next, Trouble> {
         let position = self.position();
         if position > 0 && !self.can_continue() {
-            // Not a whim of the server: nothing was promised, so nothing is counted.
-            self.forget()?;
+            // What an earlier attempt left is no fault of this one; what this one got is counted, so
+            // that it ends.
+            if self.received == 0 {
+                self.forget()?
+            } else {
+                self.start_again(Again::NotContinued)?
+            }
             return self.next();
         }
         Ok(match &self.glue {
@@ -238,6 +263,7 @@ impl<'a> Download<'a> {
         if let Some(sink) = &mut self.sink {
             sink.write(bytes)?;
         }
+        self.received += bytes.len() as u64;
         self.took().await
     }
 
@@ -252,7 +278,7 @@ impl<'a> Download<'a> {
     }
 
     fn is_worth_another(&mut self, before: u64) -> bool {
-        let gained = self.position().saturating_sub(before);
+        let gained = self.received - before;
         if gained >= WORTHWHILE {
             return true;
         }

@@ -48,13 +48,18 @@ impl Download<'_> {
                 Next::From(from) => (from, metadata.len()),
                 Next::Part(part) => (part.from, part.end.unwrap_or(metadata.len())),
             };
-            let Some(sink) = &mut self.sink else { break };
+            let Some(sink) = &self.sink else { break };
             let (origin, target, at) = (Arc::clone(&origin), Arc::clone(sink.file()), sink.written());
             let length = (end - from).min(PIECE);
             let temporary = self.task.place.folder.join(&self.task.temporary_name);
-            match blocking(move || copy_piece(&origin, from, &target, at, length)).await? {
+            let copying = self.copying.insert(tokio::task::spawn_blocking(move || copy_piece(&origin, from, &target, at, length)));
+            let copied = copying.await;
+            self.copying = None;
+            match copied.map_err(|error| Trouble::worker(&error))? {
                 Ok(copied) => {
-                    sink.has_written(copied);
+                    if let Some(sink) = &mut self.sink {
+                        sink.has_written(copied);
+                    }
                     self.took().await?;
                     if copied < length {
                         break;
@@ -128,7 +133,8 @@ fn open_origin(path: &Path) -> io::Result<(File, Metadata)> {
 }
 
 /// Which side of a copy failed.
-enum Copying {
+#[derive(Debug)]
+pub(super) enum Copying {
     Read(io::Error),
     Write(io::Error),
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -137,26 +137,28 @@ impl Pool {
         }
         if !kept.has_reaper && kept.count() > 0 {
             kept.has_reaper = true;
-            tokio::spawn(self.clone().reap());
+            tokio::spawn(reap(Arc::downgrade(&self.0)));
         }
         After::Fine
     }
 
-    /// Closes what stays idle; ends when nothing is kept, so that an idle service does nothing.
-    async fn reap(self) {
-        loop {
-            tokio::time::sleep(IDLE_TIME).await;
-            let mut kept = self.lock();
-            kept.close_old();
-            if kept.count() == 0 {
-                kept.has_reaper = false;
-                return;
-            }
-        }
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes what stays idle. Ends when nothing is kept, so that an idle service does nothing, and
+/// holds nothing itself, so that connections end with the pool.
+async fn reap(pool: Weak<Mutex<Kept>>) {
+    loop {
+        tokio::time::sleep(IDLE_TIME).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut kept = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.close_old();
+        if kept.count() == 0 {
+            kept.has_reaper = false;
+            return;
+        }
     }
 }
 

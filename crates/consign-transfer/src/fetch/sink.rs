@@ -193,3 +193,66 @@ impl Sink {
         Trouble::disk(error, doing, &self.path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fetch::{Checkpoint, FileTask},
+        files::Place,
+    };
+
+    fn task(folder: &std::path::Path) -> FileTask {
+        FileTask {
+            url: String::new(),
+            place: Place::check(&folder.canonicalize().unwrap().join("file")).unwrap(),
+            temporary_name: ".BIT0000000000000000.tmp".into(),
+            ranges: Vec::new(),
+            checksum: None,
+            checkpoint: Checkpoint::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_only_the_last_good_one_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let syncer = Syncer::start().unwrap();
+        let mut sink = Sink::open(&task(folder.path())).unwrap();
+        sink.write(b"0123456789").unwrap();
+        sink.sync(&syncer).await.unwrap();
+        assert_eq!((sink.written(), sink.synced()), (10, 10));
+        sink.write(b"abcdef").unwrap();
+        let trouble = sink.settle(16, Err(Errno::IO.into())).unwrap_err();
+        assert_eq!(trouble.failure.code, consign_core::common::ERROR_IO_DEVICE);
+        assert_eq!((sink.written(), sink.synced()), (10, 10), "what the kernel may have dropped is written again");
+    }
+
+    #[tokio::test]
+    async fn the_finished_file_is_exactly_as_long_as_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let task = task(folder.path());
+        let mut sink = Sink::open(&task).unwrap();
+        sink.reserve(1 << 20).unwrap();
+        sink.write(b"0123456789").unwrap();
+        sink.finish(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5))).unwrap();
+        sink.sync(&Syncer::start().unwrap()).await.unwrap();
+        let metadata = folder.path().join(&task.temporary_name).metadata().unwrap();
+        assert_eq!(metadata.len(), 10);
+        assert!(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 1 << 20, "what was reserved is given back");
+        assert_eq!(metadata.modified().unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_sync_runs_beside_the_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = Sink::open(&task(folder.path())).unwrap();
+        let piece = vec![7; 1 << 20];
+        let mut moved = 0;
+        while moved < 3 {
+            sink.write(&piece).unwrap();
+            moved += usize::from(sink.write_back().await.unwrap());
+            assert!(sink.written() < 4 << 30, "no sync ever ended");
+        }
+        assert!(sink.synced() >= 3 * SYNC_BYTES);
+    }
+}
