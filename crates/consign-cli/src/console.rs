@@ -110,7 +110,8 @@ fn size_of(terminal: impl AsFd) -> (usize, usize) {
 
 impl Stream {
     fn new(is_terminal: bool) -> Self {
-        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let refused =
+            env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self { is_terminal, has_colours: is_terminal && !refused }
     }
 

@@ -47,7 +47,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(problem) => {
             let text = match console.form {
-                Form::People => problem.for_people(|label| console.stderr.paint(if label == "error:" { Colour::Bad } else { Colour::Strong }, label)),
+                Form::People => {
+                    problem.for_people(|label| console.stderr.paint(if label == "error:" { Colour::Bad } else { Colour::Strong }, label))
+                }
                 Form::Programs => problem.for_programs(),
             };
             let _ = io::stderr().write_all(text.unwrap_or_default().as_bytes());

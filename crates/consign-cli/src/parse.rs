@@ -185,9 +185,14 @@ mod tests {
     fn settings_have_keys() {
         assert_eq!(setting("priority=HIGH"), Ok(Setting::Whole(Change::Priority(Priority::High))));
         assert_eq!(setting("name=a=b"), Ok(Setting::Whole(Change::DisplayName("a=b".into()))));
-        assert_eq!(setting("notify-flags=transferred,file"), Ok(Setting::Whole(Change::NotifyFlags(NotifyFlags::from_bits_truncate(0x11)))));
+        assert_eq!(
+            setting("notify-flags=transferred,file"),
+            Ok(Setting::Whole(Change::NotifyFlags(NotifyFlags::from_bits_truncate(0x11))))
+        );
         assert_eq!(setting("proxy=http://a:1,b"), Ok(Setting::Proxy(ProxyUsage::Override, Some("http://a:1 b".into()))));
-        for text in ["", "name", "colour=red", "priority=urgent", "auto-complete=maybe", "notify-flags=64", "redirect=x", "retry-delay=soon"] {
+        for text in
+            ["", "name", "colour=red", "priority=urgent", "auto-complete=maybe", "notify-flags=64", "redirect=x", "retry-delay=soon"]
+        {
             assert!(setting(text).is_err(), "{text}");
         }
     }
@@ -196,14 +201,18 @@ mod tests {
     fn every_key_of_the_help_is_known() {
         for line in KEYS.lines().filter(|line| line.starts_with("  ")) {
             let key = line.trim().split(['=', ' ']).next().unwrap();
-            assert!(setting(&format!("{key}=?")).is_ok_and(|_| true) || !setting(&format!("{key}=?")).unwrap_err().contains("no property"), "{key}");
+            assert!(
+                setting(&format!("{key}=?")).is_ok_and(|_| true) || !setting(&format!("{key}=?")).unwrap_err().contains("no property"),
+                "{key}"
+            );
         }
     }
 
     #[test]
     fn parts_of_a_property_keep_its_other_parts() {
         let proxy = ProxySettings { usage: ProxyUsage::Override, list: Some("a".into()), bypass: Some("b".into()) };
-        let set = |texts: &[&str]| changes(texts.iter().map(|text| setting(text).unwrap()).collect(), &proxy, SecurityFlags::REDIRECT_DISALLOW);
+        let set =
+            |texts: &[&str]| changes(texts.iter().map(|text| setting(text).unwrap()).collect(), &proxy, SecurityFlags::REDIRECT_DISALLOW);
         assert_eq!(set(&["proxy=c"]), [Change::Proxy(ProxySettings { list: Some("c".into()), ..proxy.clone() })]);
         assert_eq!(set(&["proxy=no-proxy"]), [Change::Proxy(ProxySettings { usage: ProxyUsage::NoProxy, list: None, bypass: None })]);
         let both = SecurityFlags::REDIRECT_DISALLOW | SecurityFlags::REDIRECT_ALLOW_HTTPS_TO_HTTP;

@@ -134,7 +134,11 @@ impl Problem {
 impl From<io::Error> for Problem {
     /// Errors of our own output: whatever else we read or write has words of its own.
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::BrokenPipe } else { Self::failed("the output could not be written", error.to_string()) }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::failed("the output could not be written", error.to_string())
+        }
     }
 }
 

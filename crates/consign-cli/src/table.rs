@@ -71,10 +71,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_cut() {
-        assert_eq!(
-            table().lines(None),
-            ["ID  NAME          WHY", "1   a short name  the server could not be connected", "22  漢字"]
-        );
+        assert_eq!(table().lines(None), ["ID  NAME          WHY", "1   a short name  the server could not be connected", "22  漢字"]);
     }
 
     #[test]

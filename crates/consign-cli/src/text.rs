@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn a_hundred_percent_means_all() {
-        let of = |transferred, total| percent(&JobProgress { bytes_transferred: transferred, bytes_total: total, files_total: 1, files_transferred: 0 });
+        let of = |transferred, total| {
+            percent(&JobProgress { bytes_transferred: transferred, bytes_total: total, files_total: 1, files_transferred: 0 })
+        };
         assert_eq!(of(999, Some(1000)), Some(99));
         assert_eq!(of(1000, Some(1000)), Some(100));
         assert_eq!(of(0, Some(0)), Some(0));

@@ -71,6 +71,12 @@ pub(crate) fn error(error: &JobError) -> String {
     format!("{} ({} {})", shown(&error.failure.sentence), shown(&error.symbol), error.failure.code)
 }
 
+/// Names and values, with the values in one column.
+pub(crate) fn aligned(facts: &[(&str, String)]) -> Vec<String> {
+    let column = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    facts.iter().map(|(name, value)| format!("{:column$}{value}", format!("{name}:"))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

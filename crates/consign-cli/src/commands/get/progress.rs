@@ -32,7 +32,14 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     pub(super) fn new(console: &'a Console) -> Self {
-        Self { console, screen: Screen::new(io::stderr()), rate: Rate::default(), sparse: Sparse::new(), shown: None, began: Instant::now() }
+        Self {
+            console,
+            screen: Screen::new(io::stderr()),
+            rate: Rate::default(),
+            sparse: Sparse::new(),
+            shown: None,
+            began: Instant::now(),
+        }
     }
 
     /// Whether what is shown goes out of date by itself.

@@ -69,7 +69,8 @@ pub(crate) fn checked_url(text: &str) -> Outcome<Url> {
 /// The path from the root on, with the symbolic links of its folder followed now: the service
 /// follows none. The folder need not exist; the service says what is wrong with it.
 pub(crate) fn absolute(path: &Path) -> Outcome<PathBuf> {
-    let failed = |error: std::io::Error| Problem::failed(format!("{} cannot be written", shown(&path.to_string_lossy())), error.to_string());
+    let failed =
+        |error: std::io::Error| Problem::failed(format!("{} cannot be written", shown(&path.to_string_lossy())), error.to_string());
     let path = std::path::absolute(path).map_err(failed)?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Problem::usage(format!("{} cannot be written", shown(&path.to_string_lossy())), "it is no name of a file"));
@@ -81,7 +82,8 @@ pub(crate) fn absolute(path: &Path) -> Outcome<PathBuf> {
 fn name_of(url: &Url) -> String {
     let segment = url.path_segments().and_then(Iterator::last).unwrap_or_default();
     let decoded = percent_decode_str(segment).decode_utf8_lossy();
-    let mut name: String = decoded.chars().map(|character| if character == '/' || character.is_control() { '_' } else { character }).collect();
+    let mut name: String =
+        decoded.chars().map(|character| if character == '/' || character.is_control() { '_' } else { character }).collect();
     while name.len() > NAME_LIMIT {
         name.pop();
     }

@@ -28,7 +28,7 @@ pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outco
                 facts.push(("Address", shown(url)));
             }
             facts.push(("Happened", console.calendar.full(error.at)));
-            console.lines(super::show::aligned(&facts))?;
+            console.lines(wording::aligned(&facts))?;
         }
     }
     Ok(Exit::Done)

@@ -25,8 +25,12 @@ pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outco
 fn table(files: &[FileSnapshot]) -> Table {
     let mut table = Table::new(&["#", "PATH", "STATE", "PROGRESS", "SIZE", "URL"], 1);
     for file in files {
-        let progress =
-            JobProgress { bytes_total: file.bytes_total, bytes_transferred: file.bytes_transferred, files_total: 1, files_transferred: file.completed.into() };
+        let progress = JobProgress {
+            bytes_total: file.bytes_total,
+            bytes_transferred: file.bytes_transferred,
+            files_total: 1,
+            files_transferred: file.completed.into(),
+        };
         let state = match (file.completed, file.range_support) {
             (true, _) => "done",
             (false, RangeSupport::No) => "no ranges",

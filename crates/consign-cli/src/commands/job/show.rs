@@ -18,15 +18,9 @@ pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outco
     let snapshot = job.snapshot().await.map_err(|error| Problem::of(format!("job {} was not read", shown(name)), &error))?;
     match console.form {
         Form::Programs => console.document(&document::Job::from(&snapshot))?,
-        Form::People => console.lines(aligned(&facts(&snapshot, &console.calendar, now())))?,
+        Form::People => console.lines(wording::aligned(&facts(&snapshot, &console.calendar, now())))?,
     }
     Ok(Exit::Done)
-}
-
-/// Names and values, with the values in one column.
-pub(in crate::commands) fn aligned(facts: &[(&str, String)]) -> Vec<String> {
-    let column = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
-    facts.iter().map(|(name, value)| format!("{:column$}{value}", format!("{name}:"))).collect()
 }
 
 fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'static str, String)> {
@@ -58,7 +52,11 @@ fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'stati
     if let Some(remark) = &job.remark {
         facts.push(("Remark", shown(remark)));
     }
-    facts.extend([("Errors so far", job.error_count.to_string()), ("Created", calendar.full(job.times.created)), ("Changed", calendar.full(job.times.modified))]);
+    facts.extend([
+        ("Errors so far", job.error_count.to_string()),
+        ("Created", calendar.full(job.times.created)),
+        ("Changed", calendar.full(job.times.modified)),
+    ]);
     if let Some(time) = job.times.transferred {
         facts.push(("Transferred", calendar.full(time)));
     }

@@ -188,7 +188,12 @@ impl<'a> View<'a> {
         let listed: HashSet<JobId> = self.order.iter().copied().collect();
         self.known.retain(|id, _| listed.contains(id));
         for job in jobs {
-            let known = self.known.entry(job.id).or_insert_with(|| Known { rate: Rate::default(), sparse: Sparse::new(), summary: job.clone(), over: false });
+            let known = self.known.entry(job.id).or_insert_with(|| Known {
+                rate: Rate::default(),
+                sparse: Sparse::new(),
+                summary: job.clone(),
+                over: false,
+            });
             let changed = known.summary != *job || known.sparse.is_new();
             known.summary = job.clone();
             if job.state == JobState::Transferring {
