@@ -1,1 +1,14 @@
-//! TBD
+//! The background service: the D-Bus face over the engine, and the process around it.
+//!
+//! It turns messages into calls on the engine, and no more. Reading order:
+
+mod run;
+
+mod dispatch;
+mod face;
+
+pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
+pub use run::{
+    Background, LINGER_NOTE, LogTo, READY, RunOptions, ServiceSettings, Settings, SettingsError, StartError, UnitError, Units, main_run,
+    run,
+};

@@ -91,7 +91,7 @@ pub(crate) trait Observer: Send + Sync {
 }
 
 /// How a fetch ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// The temporary file is whole, verified and synced.
     Done(Checkpoint),

@@ -1,0 +1,129 @@
+//! One peer, from its handshake to its end: its calls in order, one at a time, and beside them the
+//! signals it asked for.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::{net::UnixStream, time::timeout};
+use zbus::message::Type;
+
+use super::{
+    Shared,
+    handshake::Handshake,
+    mailbox::Mailbox,
+    stream::{Ended, Incoming, Outgoing},
+    subscriptions::Subscriptions,
+};
+use crate::dispatch;
+
+/// Who is at the other end.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Counted from 1.
+    pub(crate) number: u64,
+    /// As the kernel has it.
+    pub(crate) uid: u32,
+    /// As the kernel has it; another process may hold the socket by now.
+    pub(crate) pid: Option<u32>,
+    said_hello: AtomicBool,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Peer {
+    pub(super) fn new(number: u64, uid: u32, pid: Option<u32>) -> Self {
+        Self { number, uid, pid, said_hello: AtomicBool::new(false), mailbox: Arc::default() }
+    }
+
+    /// The name that a message bus would have given it.
+    pub(crate) fn unique_name(&self) -> String {
+        format!(":1.{}", self.number)
+    }
+
+    /// `Hello`; whether it was the first.
+    pub(crate) fn hello(&self) -> bool {
+        !self.said_hello.swap(true, Ordering::Relaxed)
+    }
+
+    /// Changes its match rules.
+    pub(crate) fn subscriptions<T>(&self, act: impl FnOnce(&mut Subscriptions) -> T) -> T {
+        self.mailbox.subscriptions(act)
+    }
+}
+
+/// Serves the peer until it leaves, breaks the rules, or the face is closed.
+pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
+    let (read, mut write) = stream.into_split();
+    let mut incoming = Incoming::new(read, Arc::clone(&shared.room), shared.patience.read);
+    let mut closing = shared.closing.subscribe();
+    let handshake = incoming.handshake(Handshake::new(peer.uid, shared.guid.clone()), &mut write);
+    let shaken = tokio::select! {
+        shaken = timeout(shared.patience.handshake, handshake) => shaken.unwrap_or(Err(Ended::HandshakeTooLong)),
+        _ = closing.wait_for(|closing| *closing) => return,
+    };
+    let ended = match shaken {
+        Ok(()) => {
+            let outgoing = Outgoing::new(write, shared.patience.write);
+            let _registered = Registered::new(shared, &peer);
+            // Whichever ends first ends both: a peer that does not read its signals is gone, and
+            // one that has left needs none.
+            tokio::select! {
+                ended = calls(shared, &peer, &mut incoming, &outgoing) => ended,
+                ended = signals(shared, &peer, &outgoing) => ended,
+            }
+        }
+        Err(ended) => Err(ended),
+    };
+    match ended {
+        Ok(()) => tracing::debug!(peer = peer.number, "the peer has left"),
+        Err(reason) => tracing::info!(peer = peer.number, pid = peer.pid, %reason, "the connection was ended"),
+    }
+}
+
+async fn calls(shared: &Shared, peer: &Peer, incoming: &mut Incoming, outgoing: &Outgoing) -> Result<(), Ended> {
+    let mut closing = shared.closing.subscribe();
+    loop {
+        let begins = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => return Ok(()),
+            begins = incoming.begins() => begins?,
+        };
+        if !begins {
+            return Ok(());
+        }
+        let received = incoming.message().await?;
+        // Nothing was asked of the peer, so an answer from it answers nothing; signals have no
+        // hearer here.
+        if received.message.message_type() == Type::MethodCall
+            && let Some(answer) = dispatch::answer(shared, peer, &received.message).await
+        {
+            outgoing.send(&answer).await?;
+        }
+    }
+}
+
+async fn signals(shared: &Shared, peer: &Peer, outgoing: &Outgoing) -> Result<(), Ended> {
+    loop {
+        let (job, news) = peer.mailbox.next().await?;
+        for signal in dispatch::signals(shared, job, news).await {
+            outgoing.send(&signal).await?;
+        }
+    }
+}
+
+/// The peer's mailbox, where the hub finds it.
+struct Registered<'a>(&'a Shared, u64);
+
+impl<'a> Registered<'a> {
+    fn new(shared: &'a Shared, peer: &Peer) -> Self {
+        shared.mailboxes.add(peer.number, Arc::clone(&peer.mailbox));
+        Self(shared, peer.number)
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.0.mailboxes.remove(self.1);
+    }
+}

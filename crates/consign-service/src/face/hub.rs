@@ -1,0 +1,76 @@
+//! Carries the engine's events to the mailboxes of all peers. It never waits for a peer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use consign_bits::JobId;
+use consign_transfer::{Engine, JobEvent, Listing};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::mailbox::{Mailbox, News};
+
+/// The mailboxes, by the number of the peer.
+#[derive(Debug, Default)]
+pub(crate) struct Mailboxes(Mutex<BTreeMap<u64, Arc<Mailbox>>>);
+
+impl Mailboxes {
+    pub(crate) fn add(&self, peer: u64, mailbox: Arc<Mailbox>) {
+        self.lock().insert(peer, mailbox);
+    }
+
+    pub(crate) fn remove(&self, peer: u64) {
+        self.lock().remove(&peer);
+    }
+
+    fn post(&self, job: JobId, news: News) {
+        for mailbox in self.lock().values() {
+            mailbox.post(job, news);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Mailbox>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const ADDED: News = News { added: true, changed: false, ended: false };
+const CHANGED: News = News { added: false, changed: true, ended: false };
+/// The last change of a job is that it became final.
+const ENDED: News = News { added: false, changed: true, ended: true };
+
+/// Runs until the engine ends.
+pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, mailboxes: Arc<Mailboxes>) {
+    let mut live = live_jobs(&engine).await.unwrap_or_default();
+    loop {
+        match events.recv().await {
+            Ok(JobEvent::Added(job)) => {
+                // Between the subscription and the first list a job may be told of twice.
+                if live.insert(job) {
+                    mailboxes.post(job, ADDED);
+                }
+            }
+            Ok(JobEvent::Changed(job)) => mailboxes.post(job, CHANGED),
+            Ok(JobEvent::Ended(job)) => {
+                live.remove(&job);
+                mailboxes.post(job, ENDED);
+            }
+            Err(RecvError::Lagged(missed)) => {
+                tracing::debug!(missed, "events were missed; the jobs are listed again");
+                let Some(now) = live_jobs(&engine).await else { continue };
+                live.difference(&now).for_each(|job| mailboxes.post(*job, ENDED));
+                for job in &now {
+                    mailboxes.post(*job, if live.contains(job) { CHANGED } else { ADDED });
+                }
+                live = now;
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// `None` once the engine has ended.
+async fn live_jobs(engine: &Engine) -> Option<BTreeSet<JobId>> {
+    Some(engine.jobs(Listing::Live).await.ok()?.into_iter().map(|view| view.id).collect())
+}

@@ -1,0 +1,223 @@
+//! From the first client to the end.
+
+use std::{io, path::PathBuf, pin::Pin, time::Duration};
+
+use consign_transfer::{Due, Engine, JobEvent};
+use tokio::{
+    net::UnixStream,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::broadcast::{Receiver, error::RecvError},
+    task::JoinSet,
+    time::{Sleep, sleep, timeout},
+};
+
+use super::{ServiceSettings, lock::Lock, socket::Socket, supervisor::Supervisor};
+use crate::face::Face;
+
+/// How long the service waits to accept again when it has no descriptor left: one is given back
+/// when a connection or a transfer ends, which nobody tells it.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
+
+/// Everything that a running service owns.
+pub(super) struct Serving {
+    pub(super) face: Face,
+    pub(super) engine: Engine,
+    pub(super) socket: Socket,
+    pub(super) path: PathBuf,
+    pub(super) lock: Lock,
+    pub(super) signals: Signals,
+    pub(super) supervisor: Supervisor,
+    pub(super) settings: ServiceSettings,
+}
+
+/// The signals that ask a process to end.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl Serving {
+    pub(super) async fn run(mut self) {
+        let mut connections = JoinSet::new();
+        let why = self.serve(&mut connections).await;
+        tracing::info!(why, "ending");
+        self.end(connections).await;
+    }
+
+    /// Until it is told to end, or idle; says which.
+    async fn serve(&mut self, connections: &mut JoinSet<()>) -> &'static str {
+        let face = self.face.clone();
+        let mut stop = Box::pin(face.stop_requested());
+        let mut events = self.engine.subscribe();
+        let mut idle = Idle::new(self.settings.idle_exit);
+        let mut full = false;
+        idle.begin();
+        loop {
+            tokio::select! {
+                accepted = self.socket.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        idle.end();
+                        self.take(stream, connections, &mut full);
+                        if connections.is_empty() {
+                            idle.begin();
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "no connection can be accepted");
+                        sleep(OUT_OF_DESCRIPTORS).await;
+                    }
+                },
+                Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a connection broke off");
+                    }
+                    if connections.is_empty() {
+                        idle.begin();
+                    }
+                }
+                () = happened(&mut events), if connections.is_empty() => idle.begin(),
+                () = idle.over() => {
+                    if self.nothing_due(&mut idle).await && self.leave(connections, &mut full) {
+                        return "nothing is left to do";
+                    }
+                }
+                () = self.signals.next() => return "a signal",
+                () = &mut stop => return "a client asked for it",
+            }
+        }
+    }
+
+    fn take(&self, stream: UnixStream, connections: &mut JoinSet<()>, full: &mut bool) {
+        if connections.len() >= usize::try_from(self.settings.connections).unwrap_or(usize::MAX) {
+            // One line, not one for each that is refused.
+            if !std::mem::replace(full, true) {
+                tracing::warn!(connections = connections.len(), "a connection was refused: there are as many as the settings allow");
+            }
+            return;
+        }
+        *full = false;
+        let face = self.face.clone();
+        connections.spawn(async move {
+            if let Err(error) = face.serve(stream).await {
+                tracing::warn!(%error, "a connection was refused");
+            }
+        });
+    }
+
+    /// Whether nothing that is stored can become due without a client. If only later, the question
+    /// is asked again then.
+    async fn nothing_due(&self, idle: &mut Idle) -> bool {
+        idle.end();
+        match self.engine.status().await.map(|status| status.due) {
+            Ok(Due::Nothing) => true,
+            Ok(Due::In(time)) => {
+                idle.begin_after(time);
+                false
+            }
+            // The engine tells when that changes.
+            Ok(Due::Now) => false,
+            Err(failure) => {
+                tracing::error!(%failure, "the engine does not answer");
+                true
+            }
+        }
+    }
+
+    /// Closes the door, and looks whether somebody has come in meanwhile: then it is opened again.
+    /// A socket of systemd's stays open, and systemd starts us again for whoever comes.
+    fn leave(&mut self, connections: &mut JoinSet<()>, full: &mut bool) -> bool {
+        if !self.socket.is_own() {
+            return true;
+        }
+        self.lock.mark_ending();
+        self.socket.unlink();
+        while let Some(stream) = self.socket.accept_now() {
+            self.take(stream, connections, full);
+        }
+        if connections.is_empty() {
+            return true;
+        }
+        match Socket::bind(&self.path) {
+            Ok(socket) => self.socket = socket,
+            // Those who came are served; nobody else will come.
+            Err(error) => tracing::error!(%error, "the socket cannot be opened again"),
+        }
+        self.lock.mark_staying();
+        false
+    }
+
+    /// The end, in order. A second signal means now.
+    async fn end(mut self, mut connections: JoinSet<()>) {
+        self.supervisor.stopping();
+        if self.socket.is_own() {
+            self.lock.mark_ending();
+            self.socket.unlink();
+        }
+        self.face.close();
+        let orderly = async {
+            let finished = async { while connections.join_next().await.is_some() {} };
+            if timeout(self.settings.stop_grace, finished).await.is_err() {
+                tracing::warn!("calls in hand are cut off");
+            }
+            connections.shutdown().await;
+            self.engine.shutdown().await;
+        };
+        tokio::select! {
+            () = orderly => tracing::info!("ended"),
+            () = self.signals.next() => tracing::warn!("ended at once"),
+        }
+        // The lock goes last, with `self`.
+    }
+}
+
+/// Waits for something to change in the engine.
+async fn happened(events: &mut Receiver<JobEvent>) {
+    if let Err(RecvError::Closed) = events.recv().await {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The timer of an idle service. It runs only while there is no client.
+struct Idle {
+    patience: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Idle {
+    const fn new(patience: Duration) -> Self {
+        Self { patience, timer: None }
+    }
+
+    fn begin(&mut self) {
+        self.begin_after(self.patience);
+    }
+
+    fn begin_after(&mut self, time: Duration) {
+        // 0 means that the service never ends by itself.
+        self.timer = (!self.patience.is_zero()).then(|| Box::pin(sleep(time.max(self.patience))));
+    }
+
+    fn end(&mut self) {
+        self.timer = None;
+    }
+
+    async fn over(&mut self) {
+        match &mut self.timer {
+            Some(timer) => timer.await,
+            None => std::future::pending().await,
+        }
+    }
+}

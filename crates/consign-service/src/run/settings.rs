@@ -1,0 +1,165 @@
+//! `consign.toml`.
+
+use std::{fs, io, path::PathBuf, time::Duration};
+
+use consign_transfer::{FetchSettings, JobSettings, Limits};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// The longest settings file that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Everything that a user may choose. Unknown names are refused: a mistyped one would be a setting
+/// that silently does nothing.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The service itself.
+    pub service: ServiceSettings,
+    /// What BITS limits by policy.
+    pub limits: Limits,
+    /// Times and turns of jobs.
+    pub jobs: JobSettings,
+    /// How files are fetched.
+    pub fetch: FetchSettings,
+}
+
+/// The section `[service]`. Times in seconds, with fractions.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// The service ends when for so long no client is connected and nothing can become due without
+    /// one. 0: never.
+    #[serde(deserialize_with = "seconds")]
+    pub idle_exit: Duration,
+    /// How long calls in hand are waited for when the service is to end.
+    #[serde(deserialize_with = "seconds")]
+    pub stop_grace: Duration,
+    /// Clients at the same time.
+    pub connections: u32,
+}
+
+impl Default for ServiceSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough that a script of several commands starts one service, not several.
+            idle_exit: Duration::from_secs(30),
+            stop_grace: Duration::from_millis(1500),
+            connections: 256,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is there and cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What stands in it is no setting.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// What stands in `path`, and the defaults for the rest; without a file, the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has a name or a value that is unknown.
+    pub fn read(path: PathBuf) -> Result<Self, SettingsError> {
+        let text = match read_bounded(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(SettingsError::Unreadable { path, source }),
+        };
+        toml::from_str(&text).map_err(|error| {
+            let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
+            SettingsError::Invalid { path, line, column, message: error.message().trim().replace('\n', ", ") }
+        })
+    }
+
+    /// The part that is the engine's.
+    pub fn engine(&self) -> consign_transfer::Settings {
+        consign_transfer::Settings { limits: self.limits.clone(), jobs: self.jobs.clone(), fetch: self.fetch.clone() }
+    }
+}
+
+fn read_bounded(path: &std::path::Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = io::Read::read_to_string(&mut io::Read::take(fs::File::open(path)?, LONGEST + 1), &mut text)?;
+    if read as u64 > LONGEST { Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is no settings file")) } else { Ok(text) }
+}
+
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    // A year is longer than anybody means, and a number of seconds that surely fits everywhere.
+    if !(0.0..=31_536_000.0).contains(&seconds) {
+        return Err(D::Error::custom("a time in seconds, 0 to 31536000, is expected"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("consign.toml");
+        fs::write(&path, text).unwrap();
+        Settings::read(path.clone()).map_err(|error| error.to_string().replace(path.to_str().unwrap(), "consign.toml"))
+    }
+
+    #[test]
+    fn without_a_file_there_are_defaults() {
+        assert_eq!(Settings::read("/does/not/exist".into()).unwrap(), Settings::default());
+        assert_eq!(check("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn each_section_is_read() {
+        let settings = check(
+            "[service]\nidle_exit = 0\nstop_grace = 0.5\nconnections = 9\n[limits]\njobs_per_user = 1\n[jobs]\ntime_slice = 2\n[fetch]\nredirects = 3\n",
+        )
+        .unwrap();
+        assert_eq!(settings.service.idle_exit, Duration::ZERO);
+        assert_eq!(settings.service.stop_grace, Duration::from_millis(500));
+        assert_eq!(settings.service.connections, 9);
+        let engine = settings.engine();
+        assert_eq!((engine.limits.jobs_per_user, engine.jobs.time_slice, engine.fetch.redirects), (1, 2, 3));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line() {
+        for (text, place, word) in [
+            ("[service]\nidle_exit = 30\nidel_exit = 1\n", "consign.toml:3:1:", "idel_exit"),
+            ("[jobs]\n\n[colours]\n", "consign.toml:3:2:", "colours"),
+            ("[service]\nconnections = \"many\"\n", "consign.toml:2:15:", "string"),
+            ("[service]\nstop_grace = -1\n", "consign.toml:2:14:", "seconds"),
+            ("[service]\nstop_grace = nan\n", "consign.toml:2:14:", "seconds"),
+            ("[service\n", "consign.toml:1:9:", "]"),
+        ] {
+            let error = check(text).unwrap_err();
+            assert!(error.starts_with(place) && error.contains(word), "{text:?}: {error}");
+        }
+    }
+}
