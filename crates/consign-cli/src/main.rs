@@ -1,2 +1,5 @@
-//! TBD
-fn main() {}
+//! The consign command. What it does is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    consign_cli::run(std::env::args_os())
+}

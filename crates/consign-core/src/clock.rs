@@ -90,6 +90,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Now;
 }
 
+/// A century, so that a moment before the machine's start has a place on the monotonic clock: waits
+/// that began before a restart go on after it.
+const BEFORE_THE_START: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -103,7 +107,7 @@ impl Clock for SystemClock {
         let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(boot.tv_sec).unwrap_or(0);
         let nanos = u32::try_from(boot.tv_nsec).unwrap_or(0);
-        Now { wall: Timestamp(wall), monotonic: Monotonic(Duration::new(seconds, nanos)) }
+        Now { wall: Timestamp(wall), monotonic: Monotonic(BEFORE_THE_START + Duration::new(seconds, nanos)) }
     }
 }
 

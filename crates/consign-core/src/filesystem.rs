@@ -9,12 +9,7 @@ use std::{io, path::Path};
 /// When the folder cannot be asked.
 pub fn network_file_system(folder: &Path) -> io::Result<Option<&'static str>> {
     let kind = rustix::fs::statfs(folder)?.f_type;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::unnecessary_cast,
-        reason = "the kernel's magic numbers are 32 bits in a field whose type differs by machine"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel's magic numbers are 32 bits in a field whose type differs by machine")]
     let kind = kind as u32;
     Ok(NETWORK_FILE_SYSTEMS.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name))
 }

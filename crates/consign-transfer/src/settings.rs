@@ -84,6 +84,8 @@ impl Default for JobSettings {
 pub struct FetchSettings {
     /// Files of one job that are fetched at the same time.
     pub files_at_once: u32,
+    /// Files of all jobs that are fetched at the same time.
+    pub at_once: u32,
     /// How long a connection may take to be set up, name and TLS included.
     pub connect_timeout: u32,
     /// How long a server may send nothing.
@@ -100,6 +102,8 @@ impl Default for FetchSettings {
     fn default() -> Self {
         Self {
             files_at_once: 8,
+            // Each needs two descriptors, and a process has 1024 unless somebody raised that.
+            at_once: 128,
             connect_timeout: 30,
             stall_timeout: 60,
             // As browsers do.

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
     api::{Change, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
-    service,
+    start,
 };
 use crate::Settings;
 
@@ -62,7 +62,7 @@ impl Engine {
     pub async fn open(options: EngineOptions) -> Result<Self, Failure> {
         let (commands, inbox) = mpsc::channel(256);
         let (events, _) = broadcast::channel(1024);
-        service::start(options, inbox, events.clone()).await?;
+        start::start(options, inbox, events.clone()).await?;
         Ok(Self { commands, events })
     }
 

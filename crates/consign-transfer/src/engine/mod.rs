@@ -1,8 +1,28 @@
-//! The engine's shell: takes calls, lets the machine decide, commits, then acts.
+//! The engine's shell: takes calls and reports, lets the machine decide, commits, then acts.
+//!
+//! Reading order: what callers see ([`api`], [`handle`]), the loop ([`service`]), the calls
+//! ([`call`]), the carrying of files ([`carry`]), and what these stand on.
 
 mod api;
 mod handle;
+
 mod service;
+
+mod call;
+mod carry;
+mod start;
+
+mod batch;
+mod entry;
+mod folders;
+mod handling;
+mod index;
+mod intake;
+mod network;
+mod record;
+mod report;
+mod schedule;
+mod view;
 
 pub use api::{AutoComplete, Change, Due, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile, NewJob};
 pub use handle::{Engine, EngineOptions};

@@ -5,4 +5,31 @@
 
 mod task;
 
+mod fetcher;
+
+mod download;
+mod local;
+mod remote;
+
+mod address;
+mod head;
+mod proxy;
+mod ranges;
+
+mod client;
+mod connect;
+mod pool;
+mod tls;
+mod tunnel;
+
+mod digest;
+mod sink;
+mod syncer;
+
+mod trouble;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fetcher::Fetcher;
 pub(crate) use task::{Checkpoint, FetchFailure, FileFacts, FileTask, JobContext, Observer, Outcome, ProxyEnvironment, Retry, Validator};

@@ -84,13 +84,14 @@ pub(crate) trait Observer: Send + Sync {
     /// So many bytes of the result are in the temporary file, synced or not. It can go back to
     /// zero, when the file changed on the server or has to be fetched again from its start.
     fn reached(&self, position: u64);
-    /// So much is safe on disk. A restart from zero is told here, and must be stored, before the
-    /// temporary file is cut.
+    /// So much is safe on disk. A restart from zero is told here before the temporary file is cut,
+    /// and must be stored before this returns: this call alone may block for that. Otherwise a
+    /// power cut soon after could leave a checkpoint that speaks of bytes which are no more.
     fn checkpoint(&self, checkpoint: Checkpoint);
 }
 
 /// How a fetch ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// The temporary file is whole, verified and synced.
     Done(Checkpoint),

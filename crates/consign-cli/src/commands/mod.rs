@@ -1,0 +1,40 @@
+//! The dispatch: one line for each command.
+
+mod completions;
+mod get;
+mod job;
+mod service;
+
+use std::io;
+
+use consign::Client;
+
+use crate::{
+    arguments::Command,
+    console::Console,
+    problem::{Outcome, Problem},
+};
+
+/// Runs one command.
+pub(crate) fn run(command: Command, console: &Console) -> Outcome {
+    match command {
+        Command::Get(get) => wait(get::run(get, console)),
+        Command::Job(job) => wait(job::run(job, console)),
+        Command::Service(service) => service::run(service, console),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+/// Runs what waits for the service.
+fn wait<T>(command: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error: io::Error| Problem::failed("the command could not be run", error.to_string()))?;
+    let result = runtime.block_on(command);
+    // A thread that still waits for a child must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+async fn connect() -> Outcome<Client> {
+    Client::connect().await.map_err(|error| Problem::of("the service was not reached", &error))
+}

@@ -1,0 +1,3 @@
+//! The command, run as a user would run it.
+
+mod kill;

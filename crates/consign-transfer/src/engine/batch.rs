@@ -1,0 +1,100 @@
+//! What was decided and is not stored yet, and how to take it back.
+
+use std::collections::{BTreeSet, HashMap};
+
+use consign_bits::{Failure, JobId};
+
+use super::{
+    api::JobEvent,
+    entry::{Afterwards, Core, Entry, FileEntry},
+    record::Change,
+    report::Report,
+};
+use crate::machine::Attempt;
+
+/// Decisions of one round. Stored together; then acted upon and answered, or taken back.
+#[derive(Default)]
+pub(super) struct Batch {
+    before: HashMap<JobId, Before>,
+    pub(super) added: BTreeSet<JobId>,
+    pub(super) cores: BTreeSet<JobId>,
+    pub(super) files: BTreeSet<(JobId, u32)>,
+    pub(super) removed: BTreeSet<JobId>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) told: Vec<JobEvent>,
+    pub(super) answers: Vec<Answer>,
+    /// What the decisions came from, to be decided again if they could not be stored.
+    pub(super) reports: Vec<Report>,
+}
+
+/// Hears whether the decision was stored.
+pub(super) type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+
+/// What is done once the decisions are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Start(JobId, Attempt),
+    Stop(JobId),
+    Afterwards(JobId, Afterwards),
+}
+
+/// A job as it is stored.
+struct Before {
+    core: Core,
+    files: Vec<(usize, FileEntry)>,
+    length: usize,
+}
+
+impl Batch {
+    /// Call before changing the job.
+    pub(super) fn touch(&mut self, entry: &Entry) {
+        self.before.entry(entry.core.id).or_insert_with(|| Before {
+            core: entry.core.clone(),
+            files: Vec::new(),
+            length: entry.files.len(),
+        });
+    }
+
+    /// Call before changing a file of the job.
+    pub(super) fn touch_file(&mut self, entry: &Entry, index: u32) {
+        self.touch(entry);
+        let at = index as usize;
+        if let (Some(before), Some(file)) = (self.before.get_mut(&entry.core.id), entry.files.get(at)) {
+            if at < before.length && before.files.iter().all(|(known, _)| *known != at) {
+                before.files.push((at, file.clone()));
+            }
+            self.files.insert((entry.core.id, index));
+        }
+    }
+
+    pub(super) fn needs_storing(&self) -> bool {
+        !(self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())
+    }
+
+    /// The rows to write, as the jobs are now.
+    pub(super) fn changes(&self, jobs: &HashMap<JobId, Entry>) -> Vec<Change> {
+        let cores = self.cores.iter().filter_map(|id| jobs.get(id)).map(|entry| Change::PutJob(Box::new(entry.core.clone())));
+        let files = self.files.iter().filter_map(|(id, index)| {
+            let file = jobs.get(id)?.files.get(*index as usize)?;
+            Some(Change::PutFile(*id, *index, Box::new(file.clone())))
+        });
+        let removed = self.removed.iter().map(|id| Change::RemoveJob(*id));
+        cores.chain(files).chain(removed).collect()
+    }
+
+    /// Makes the jobs what they were. Meters stay: they belong to fetches, which go on.
+    pub(super) fn take_back(&mut self, jobs: &mut HashMap<JobId, Entry>) -> Vec<JobId> {
+        let mut changed = Vec::new();
+        for (id, before) in self.before.drain() {
+            let Some(entry) = jobs.get_mut(&id) else { continue };
+            entry.core = before.core;
+            entry.files.truncate(before.length);
+            for (index, mut file) in before.files {
+                file.meter = entry.files[index].meter.take();
+                entry.files[index] = file;
+            }
+            changed.push(id);
+        }
+        changed
+    }
+}

@@ -1,0 +1,241 @@
+//! The calls, one for one.
+
+use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits};
+use consign_core::{Guid, Hresult, common::E_INVALIDARG};
+
+use super::{
+    api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
+    entry::{Activity, Core, Entry},
+    handle::{Command, Reply},
+    intake,
+    service::{Service, ending, not_found},
+    view,
+};
+use crate::machine::{self, Choices, Event, State};
+
+impl Service {
+    pub(super) fn command(&mut self, command: Command) {
+        match command {
+            Command::Create(job, reply) => self.answer(reply, |service| service.create(job)),
+            Command::AddFiles(job, files, reply) => self.answer(reply, |service| service.add_files(job, files)),
+            Command::Change(job, changes, reply) => self.answer(reply, |service| service.change(job, changes)),
+            Command::Resume(job, reply) => self.answer(reply, |service| service.step(job, Event::Resume)),
+            Command::Suspend(job, reply) => self.answer(reply, |service| service.step(job, Event::Suspend)),
+            Command::Complete(job, reply) => self.end(job, Event::Complete, reply),
+            Command::Cancel(job, reply) => self.end(job, Event::Cancel, reply),
+            Command::Job(job, reply) => self.answer(reply, |service| service.job(job)),
+            Command::Files(job, start, count, reply) => self.answer(reply, |service| service.files(job, start, count)),
+            Command::Jobs(listing, reply) => self.answer(reply, |service| Ok(service.list(listing))),
+            Command::Find(text, reply) => self.answer(reply, |service| service.find(&text)),
+            Command::Status(reply) => self.answer(reply, |service| Ok(service.status())),
+            Command::Shutdown(reply) => {
+                if let Some(earlier) = self.closing.replace(reply) {
+                    let _ = earlier.send(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Calls, and answers once what the call decided is stored.
+    fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, call: impl FnOnce(&mut Self) -> Result<T, Failure>) {
+        let result = if self.closing.is_some() { Err(ending()) } else { call(self) };
+        // The caller may be gone: what it asked for happens all the same.
+        self.batch.answers.push(Box::new(move |stored| {
+            let _ = reply.send(stored.and(result));
+        }));
+    }
+
+    /// `Complete` and `Cancel` answer when the files are named or deleted.
+    fn end(&mut self, id: JobId, event: Event, reply: Reply<Hresult>) {
+        if self.closing.is_some() {
+            let _ = reply.send(Err(ending()));
+            return;
+        }
+        match self.step(id, event) {
+            Err(failure) => {
+                let _ = reply.send(Err(failure));
+            }
+            Ok(_) => {
+                if let Some(entry) = self.jobs.get_mut(&id) {
+                    entry.activity.waiting = Some(reply);
+                }
+            }
+        }
+    }
+
+    fn exempt(&self, owner: u32) -> bool {
+        owner == 0 && self.settings.limits.exempt_root
+    }
+
+    fn create(&mut self, new: NewJob) -> Result<JobId, Failure> {
+        intake::display_name(&new.display_name)?;
+        let job_type = intake::job_type(new.job_type)?;
+        if !self.exempt(new.owner) {
+            let (of_user, of_machine) = (self.settings.limits.jobs_per_user, self.settings.limits.jobs_per_machine);
+            if self.index.owners.get(&new.owner).copied().unwrap_or(0) >= of_user {
+                let sentence = format!("the user has {of_user} jobs, as many as limits.jobs_per_user allows: complete or cancel some");
+                return Err(Failure::refused(bits::BG_E_TOO_MANY_JOBS_PER_USER, sentence));
+            }
+            if self.index.owners.values().sum::<u32>() >= of_machine {
+                let sentence = format!("there are {of_machine} jobs, as many as limits.jobs_per_machine allows: complete or cancel some");
+                return Err(Failure::refused(bits::BG_E_TOO_MANY_JOBS_PER_MACHINE, sentence));
+            }
+        }
+        let now = self.now();
+        let seconds = |seconds: u32| std::time::Duration::from_secs(seconds.into());
+        let choices = Choices {
+            minimum_retry_delay: seconds(consign_bits::limits::MINIMUM_RETRY_DELAY.max(self.settings.jobs.minimum_retry_delay_floor)),
+            no_progress_timeout: seconds(consign_bits::limits::NO_PROGRESS_TIMEOUT),
+            maximum_download_time: seconds(self.settings.jobs.maximum_download_time),
+            auto_complete: false,
+        };
+        let id = JobId::new(Guid::from_random_bytes(self.random.bytes()));
+        let sequence = self.order.last_key_value().map_or(1, |(last, _)| last + 1);
+        let mut core = Core {
+            id,
+            sequence,
+            owner: new.owner,
+            display_name: new.display_name,
+            description: String::new(),
+            priority: Priority::Normal,
+            notify_flags: NotifyFlags::default(),
+            proxy: ProxySettings::default(),
+            proxy_environment: intake::proxy_environment(&new.proxy_environment),
+            security_flags: SecurityFlags::default(),
+            created: now.wall,
+            modified: now.wall,
+            ended: None,
+            error_file: None,
+            error_at: consign_core::Timestamp::default(),
+            cleanup_pending: false,
+            machine: machine::Job::new(job_type, choices),
+            turn: 0,
+        };
+        for change in new.changes {
+            intake::change(&mut core, change, &self.settings)?;
+        }
+        let mut entry = Entry { core, files: Vec::new(), activity: Activity::default() };
+        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.order.insert(sequence, id);
+        self.jobs.insert(id, entry);
+        self.batch.added.insert(id);
+        self.batch.cores.insert(id);
+        self.batch.told.push(JobEvent::Added(id));
+        Ok(id)
+    }
+
+    fn add_files(&mut self, id: JobId, new: Vec<NewFile>) -> Result<(), Failure> {
+        let entry = self.jobs.get(&id).ok_or_else(not_found)?;
+        let exempt = self.exempt(entry.core.owner);
+        let most = self.settings.limits.files_per_job as usize;
+        if !exempt && entry.files.len() + new.len() > most {
+            let sentence = format!("a job may have {most} files, by limits.files_per_job");
+            return Err(Failure::refused(bits::BG_E_TOO_MANY_FILES_IN_JOB, sentence));
+        }
+        let count = u32::try_from(new.len()).map_err(|_| Failure::refused(E_INVALIDARG, "too many files at once"))?;
+        // All are looked at before any is added: a refused call changes nothing.
+        let mut files = Vec::with_capacity(new.len());
+        for file in new {
+            files.push(intake::file(file, &self.settings, exempt, self.random.as_ref())?);
+        }
+        self.folders.remember(files.iter().map(|file| file.place.folder.as_path()))?;
+        self.step(id, Event::FilesAdded(count))?;
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            let first = u32::try_from(entry.files.len()).unwrap_or(u32::MAX);
+            entry.files.append(&mut files);
+            self.batch.files.extend((first..first.saturating_add(count)).map(|index| (id, index)));
+            if entry.core.machine.running().is_some() {
+                self.hungry.push_back(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, id: JobId, changes: Vec<Change>) -> Result<(), Failure> {
+        let entry = self.jobs.get(&id).ok_or_else(not_found)?;
+        let mut core = entry.core.clone();
+        for change in changes {
+            intake::change(&mut core, change, &self.settings)?;
+        }
+        self.step(id, Event::Chosen(core.machine.choices))?;
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            // The machine has the choices, and more that is newer than this copy.
+            entry.core = Core { machine: entry.core.machine.clone(), modified: entry.core.modified, ended: entry.core.ended, ..core };
+            self.index.place(&entry.core, &mut entry.activity.keys);
+            self.batch.cores.insert(id);
+        }
+        Ok(())
+    }
+
+    fn job(&self, id: JobId) -> Result<JobView, Failure> {
+        let entry = self.jobs.get(&id).ok_or_else(not_found)?;
+        Ok(view::job(entry, self.background_job()))
+    }
+
+    fn files(&self, id: JobId, start: u32, count: u32) -> Result<Vec<FileView>, Failure> {
+        let entry = self.jobs.get(&id).ok_or_else(not_found)?;
+        let numbered = (0_u32..).zip(&entry.files).skip(start as usize).take(count as usize);
+        Ok(numbered.map(|(index, file)| view::file(index, file)).collect())
+    }
+
+    fn list(&self, listing: Listing) -> Vec<JobView> {
+        let before = self.background_job();
+        let all = self.order.values().filter_map(|id| self.jobs.get(id));
+        all.filter(|entry| listing == Listing::All || !entry.core.is_final()).map(|entry| view::job(entry, before)).collect()
+    }
+
+    /// The background job whose turn it is.
+    fn background_job(&self) -> Option<(JobId, &str)> {
+        let (_, id) = self.index.running.iter().find(|(priority, _)| *priority != Priority::Foreground)?;
+        Some((*id, self.jobs.get(id)?.core.display_name.as_str()))
+    }
+
+    fn find(&self, text: &str) -> Result<JobId, Failure> {
+        if let Ok(id) = text.parse::<JobId>() {
+            return if self.jobs.contains_key(&id) { Ok(id) } else { Err(not_found()) };
+        }
+        let wanted = text.to_ascii_lowercase().replace('-', "");
+        let by_id = wanted.len() >= 4 && wanted.bytes().all(|digit| digit.is_ascii_hexdigit());
+        for live in [true, false] {
+            let fits = |entry: &&Entry| {
+                entry.core.is_final() != live
+                    && (entry.core.display_name == text || by_id && entry.core.id.guid().simple().starts_with(&wanted))
+            };
+            let found: Vec<&Entry> = self.order.values().filter_map(|id| self.jobs.get(id)).filter(fits).take(6).collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok(one.core.id),
+                several => {
+                    let ids: Vec<String> = several.iter().map(|entry| entry.core.id.to_string()).collect();
+                    let sentence = format!("several jobs are called {}: {}", text.escape_debug(), ids.join(", "));
+                    return Err(Failure::refused(E_INVALIDARG, sentence));
+                }
+            }
+        }
+        Err(Failure::refused(bits::BG_E_NOT_FOUND, format!("no job has the id or the name {}", text.escape_debug())))
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            jobs_by_state: self.index.states.clone(),
+            orphans: self.orphans.clone(),
+            set_aside: self.set_aside.clone(),
+            due: self.due(),
+        }
+    }
+
+    fn due(&self) -> Due {
+        let busy = [JobState::Queued, JobState::Connecting, JobState::Transferring];
+        let completing = self.jobs.values().any(|entry| {
+            matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending || entry.activity.waiting.is_some()
+        });
+        if self.fetches > 0 || completing || busy.iter().any(|state| self.index.states.contains_key(state)) {
+            return Due::Now;
+        }
+        if !self.index.states.contains_key(&JobState::TransientError) {
+            return Due::Nothing;
+        }
+        let now = self.now().monotonic;
+        self.index.deadlines.first().map_or(Due::Now, |(at, _)| Due::In(at.since(now)))
+    }
+}

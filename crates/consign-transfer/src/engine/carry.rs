@@ -1,0 +1,387 @@
+//! Effects and reports: starts fetches, and turns what came of them into decisions.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64},
+};
+
+use consign_bits::{ErrorContext, Failure, JobId, Priority, SecurityFlags};
+use consign_core::common::E_UNEXPECTED;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    api::JobEvent,
+    batch::Effect,
+    entry::{Afterwards, FileEntry, Setback, Stage},
+    handling,
+    report::{Handled, Meter, Report},
+    schedule::{Decision, Running, background},
+    service::Service,
+};
+use crate::{
+    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    machine::{Action, Attempt, CommitOutcome, Event, Severity, State},
+};
+
+impl Service {
+    /// Notes what a decision asks for, to be done once it is stored.
+    pub(super) fn note(&mut self, id: JobId, action: Action) {
+        match action {
+            Action::StartTransfer(attempt) => self.batch.effects.push(Effect::Start(id, attempt)),
+            Action::StopTransfer(_) => self.batch.effects.push(Effect::Stop(id)),
+            Action::CommitFiles => self.batch.effects.push(Effect::Afterwards(id, Afterwards::Commit)),
+            Action::DeleteTemporaryFiles => {
+                if let Some(entry) = self.jobs.get_mut(&id) {
+                    entry.core.cleanup_pending = true;
+                }
+                self.batch.effects.push(Effect::Afterwards(id, Afterwards::Discard));
+            }
+            Action::Notify(_) => {
+                let ended = self.jobs.get(&id).is_some_and(|entry| entry.core.is_final());
+                let event = if ended { JobEvent::Ended(id) } else { JobEvent::Changed(id) };
+                self.tell(event);
+            }
+            // Who found a file invalid knows which one, and has forgotten it by now. Nobody keeps
+            // notifications that could be withdrawn.
+            Action::ForgetInvalidFile | Action::WithdrawNotifications => {}
+        }
+    }
+
+    /// Tells subscribers, once what was decided is stored.
+    fn tell(&mut self, event: JobEvent) {
+        if !self.batch.told.contains(&event) {
+            self.batch.told.push(event);
+        }
+    }
+
+    pub(super) fn act(&mut self, effect: Effect) {
+        let (Effect::Start(id, _) | Effect::Stop(id) | Effect::Afterwards(id, _)) = effect;
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        match effect {
+            Effect::Start(..) => {
+                entry.activity.stop = CancellationToken::new();
+                entry.activity.cursor = 0;
+                entry.activity.probe_cursor = 0;
+                entry.activity.done_at_tick = None;
+                entry.activity.setback = None;
+                self.hungry.push_back(id);
+            }
+            Effect::Stop(_) => entry.activity.stop.cancel(),
+            Effect::Afterwards(_, what) => {
+                entry.activity.afterwards = Some(what);
+                self.handle_files(id);
+            }
+        }
+    }
+
+    /// Lets the scheduler decide until it has nothing more to say.
+    pub(super) fn schedule(&mut self) {
+        let quiet = |service: &Self, id: &JobId| service.jobs.get(id).is_some_and(|entry| entry.activity.fetching == 0);
+        let foreground = self.index.queued.iter().take_while(|(priority, ..)| *priority == Priority::Foreground);
+        let foreground: Vec<JobId> = foreground.map(|(_, _, id)| *id).filter(|id| quiet(self, id)).collect();
+        for id in foreground {
+            // Scheduling cannot be refused; neither can it below.
+            let _ = self.step(id, Event::Picked);
+        }
+        let slice = std::time::Duration::from_secs(self.settings.jobs.time_slice.into());
+        loop {
+            let waiting = self.index.queued.iter().skip_while(|(priority, ..)| *priority == Priority::Foreground);
+            let next = waiting.map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
+            let running = self.index.running.iter().filter(|(priority, _)| *priority != Priority::Foreground);
+            let running: Vec<Running> = running
+                .filter_map(|(priority, id)| match self.jobs.get(id)?.core.machine.state {
+                    State::Connecting { since } | State::Transferring { since } => Some(Running { id: *id, priority: *priority, since }),
+                    _ => None,
+                })
+                .collect();
+            let _ = match background(next, &running, slice, self.now().monotonic) {
+                Decision::Keep(slice_end) => {
+                    self.slice_end = slice_end;
+                    return;
+                }
+                Decision::Start(id) => self.step(id, Event::Picked),
+                Decision::Preempt(id) => self.step(id, Event::Preempted),
+                Decision::EndSlice(id) => self.step(id, Event::SliceOver),
+            };
+        }
+    }
+
+    /// Starts fetches as far as there is room, one for each hungry job in turn.
+    pub(super) fn feed(&mut self) {
+        while self.fetches < self.settings.fetch.at_once.max(1) {
+            let Some(id) = self.hungry.pop_front() else { return };
+            let Some(entry) = self.jobs.get_mut(&id) else { continue };
+            let Some(attempt) = entry.core.machine.running() else { continue };
+            if entry.activity.fetching >= self.settings.fetch.files_at_once.max(1) {
+                continue;
+            }
+            let next = (entry.activity.cursor..entry.files.len()).find(|index| !entry.files[*index].is_done());
+            match next {
+                Some(index) => {
+                    entry.activity.cursor = index + 1;
+                    self.fetch(id, attempt, index);
+                    if !self.hungry.contains(&id) {
+                        self.hungry.push_back(id);
+                    }
+                }
+                None if entry.activity.fetching == 0 => self.pending.push_back(Report::AttemptOver { job: id, attempt }),
+                // The end of a fetch makes it hungry again.
+                None => {}
+            }
+        }
+    }
+
+    fn fetch(&mut self, id: JobId, attempt: Attempt, index: usize) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let Some(file) = entry.files.get_mut(index) else { return };
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let position = Arc::new(AtomicU64::new(file.checkpoint.synced));
+        file.meter = Some(Arc::clone(&position));
+        file.stage = Stage::Begun;
+        let task = FileTask {
+            url: file.url.clone(),
+            place: file.place.clone(),
+            temporary_name: file.temporary_name.clone(),
+            ranges: file.ranges.clone(),
+            checksum: file.checksum.clone(),
+            checkpoint: file.checkpoint.clone(),
+        };
+        let checkpoint = file.checkpoint.clone();
+        let synced = AtomicU64::new(file.checkpoint.synced);
+        let context = Arc::new(entry.context());
+        let observer: Arc<dyn Observer> = Arc::new(Meter {
+            job: id,
+            attempt,
+            file: number,
+            synced,
+            position,
+            progressed: AtomicBool::new(false),
+            reports: self.reports.clone(),
+        });
+        entry.activity.fetching += 1;
+        self.fetches += 1;
+        let (fetcher, stop, reports) = (self.fetcher.clone(), entry.activity.stop.clone(), self.reports.clone());
+        let fetch = self.transfers.spawn(async move { fetcher.fetch(task, context, observer, stop).await });
+        self.transfers.spawn(async move {
+            // Whatever happens to the fetch, its end is told, once.
+            let outcome = fetch.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "a fetch broke down");
+                let failure =
+                    Failure::new(E_UNEXPECTED, ErrorContext::GeneralQueueManager, "the fetch broke down: this is a fault of the service");
+                Outcome::Failed(FetchFailure { failure, retry: Retry::After(None), checkpoint, redirect: None })
+            });
+            let _ = reports.send(Report::Ended { job: id, attempt, file: number, outcome });
+        });
+    }
+
+    /// Asks for the size of the next file that waits, so that the job's total becomes known while
+    /// another file takes its time. One question at a time, and none while files go through fast:
+    /// their turn tells soon enough.
+    pub(super) fn probe(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        if entry.activity.probing || entry.core.machine.running().is_none() {
+            return;
+        }
+        let from = entry.activity.probe_cursor.max(entry.activity.cursor);
+        let wanted = |file: &FileEntry| file.stage == Stage::Waiting && file.total().is_none();
+        let Some(index) = (from..entry.files.len()).find(|index| wanted(&entry.files[*index])) else { return };
+        entry.activity.probe_cursor = index + 1;
+        entry.activity.probing = true;
+        let file = u32::try_from(index).unwrap_or(u32::MAX);
+        let url = entry.files[index].url.clone();
+        let context = entry.context();
+        let (fetcher, reports) = (self.fetcher.clone(), self.reports.clone());
+        self.transfers.spawn(async move {
+            // A server that does not answer this will be heard of when the file's turn comes.
+            let facts = fetcher.probe(&url, &context).await.ok();
+            let _ = reports.send(Report::Probed { job: id, file, facts });
+        });
+    }
+
+    fn probed(&mut self, id: JobId, number: u32, facts: Option<FileFacts>) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        entry.activity.probing = false;
+        if let (Some(facts), Some(file)) = (facts, entry.files.get_mut(number as usize))
+            && file.stage == Stage::Waiting
+        {
+            file.answered = Some(facts);
+            self.tell(JobEvent::Changed(id));
+        }
+        self.probe(id);
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        if let Report::Ended { job, attempt, file, outcome } = report {
+            self.fetches -= 1;
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                entry.activity.fetching -= 1;
+                self.hungry.push_back(job);
+            }
+            self.report(Report::CameOf { job, attempt, file, outcome });
+            self.handle_files(job);
+            return;
+        }
+        self.batch.reports.push(report.clone());
+        match report {
+            Report::Answered { job, attempt, file, facts } => self.answered(job, attempt, file, facts),
+            Report::Progressed { job, attempt } => {
+                // Reports cannot be refused: what does not fit the state changes nothing.
+                let _ = self.step(job, Event::Progressed(attempt));
+            }
+            Report::Checkpoint { job, file, checkpoint, stored } => {
+                if let Some(entry) = self.jobs.get_mut(&job) {
+                    self.batch.touch_file(entry, file);
+                    if let Some(file) = entry.files.get_mut(file as usize).filter(|file| !file.is_done()) {
+                        file.checkpoint = checkpoint;
+                    }
+                }
+                if let Some(stored) = stored {
+                    // If it could not be stored the report comes again, and its fetch waits on.
+                    self.batch.answers.push(Box::new(move |result| {
+                        if result.is_ok() {
+                            let _ = stored.send(());
+                        }
+                    }));
+                }
+            }
+            Report::CameOf { job, attempt, file, outcome } => self.came_of(job, attempt, file, outcome),
+            Report::AttemptOver { job, attempt } => self.attempt_over(job, attempt),
+            Report::Probed { job, file, facts } => self.probed(job, file, facts),
+            Report::Handled { job, handled } => self.handled(job, handled),
+            Report::NetworkReturned => {
+                let waiting: Vec<JobId> = self.order.values().copied().collect();
+                for id in waiting {
+                    let _ = self.step(id, Event::NetworkReturned);
+                }
+            }
+            Report::Ended { .. } => {}
+        }
+    }
+
+    fn answered(&mut self, id: JobId, attempt: Attempt, number: u32, facts: FileFacts) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let reported = entry.core.security_flags.contains(SecurityFlags::REDIRECT_ALLOW_REPORT);
+        if let Some(url) = facts.final_url.clone().filter(|_| reported) {
+            self.batch.touch_file(entry, number);
+            if let Some(file) = entry.files.get_mut(number as usize) {
+                file.url = url;
+            }
+        }
+        if let Some(file) = entry.files.get_mut(number as usize) {
+            file.answered = Some(facts);
+        }
+        let _ = self.step(id, Event::Connected(attempt));
+    }
+
+    fn came_of(&mut self, id: JobId, attempt: Attempt, number: u32, outcome: Outcome) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        self.batch.touch_file(entry, number);
+        let running = entry.core.machine.running() == Some(attempt);
+        let Some(file) = entry.files.get_mut(number as usize).filter(|file| !file.is_done()) else { return };
+        file.meter = None;
+        match outcome {
+            Outcome::Done(checkpoint) => {
+                file.checkpoint = checkpoint;
+                file.stage = Stage::Transferred;
+                let _ = self.step(id, Event::FileTransferred(attempt));
+            }
+            Outcome::Stopped(checkpoint) => file.checkpoint = checkpoint,
+            Outcome::Failed(failed) => {
+                file.checkpoint = failed.checkpoint;
+                if let Some(target) = failed.redirect {
+                    file.url = target;
+                }
+                if running {
+                    self.failed(id, attempt, number, failed.failure, failed.retry);
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, id: JobId, attempt: Attempt, number: u32, failure: Failure, retry: Retry) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let severity = match retry {
+            Retry::Never => Severity::Fatal,
+            Retry::WhenNetworkReturns => Severity::NetworkDown,
+            Retry::After(not_before) => {
+                // The other files of the job go on; what went wrong counts when they are through.
+                let setback = entry.activity.setback.get_or_insert(Setback { file: number, failure, not_before });
+                setback.not_before = setback.not_before.max(not_before);
+                return;
+            }
+        };
+        self.batch.touch(entry);
+        entry.core.error_file = Some(number);
+        let _ = self.step(id, Event::Failed(attempt, failure, severity));
+    }
+
+    fn attempt_over(&mut self, id: JobId, attempt: Attempt) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        if entry.core.machine.running() != Some(attempt) || entry.activity.fetching > 0 {
+            return;
+        }
+        match entry.activity.setback.clone() {
+            Some(setback) => {
+                self.batch.touch(entry);
+                entry.core.error_file = Some(setback.file);
+                let severity = Severity::Transient { not_before: setback.not_before };
+                let _ = self.step(id, Event::Failed(attempt, setback.failure, severity));
+            }
+            None if entry.files.iter().all(FileEntry::is_done) => {
+                let _ = self.step(id, Event::NothingLeft(attempt));
+            }
+            None => {
+                entry.activity.cursor = 0;
+                self.hungry.push_back(id);
+            }
+        }
+    }
+
+    /// Does what waits for the job's files to be left alone, if they are now.
+    fn handle_files(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id).filter(|entry| entry.activity.fetching == 0) else { return };
+        let Some(what) = entry.activity.afterwards.take() else { return };
+        let files = entry.files.clone();
+        let reports = self.reports.clone();
+        self.transfers.spawn_blocking(move || {
+            let handled = match what {
+                Afterwards::Commit => handling::commit(&files),
+                Afterwards::Discard => handling::discard(&files),
+            };
+            let _ = reports.send(Report::Handled { job: id, handled });
+        });
+    }
+
+    fn handled(&mut self, id: JobId, handled: Handled) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        self.batch.touch(entry);
+        self.batch.cores.insert(id);
+        let answer = match handled {
+            Handled::Discarded { all_deleted } => {
+                entry.core.cleanup_pending = false;
+                Ok(if all_deleted { consign_core::common::S_OK } else { consign_bits::bits::BG_S_UNABLE_TO_DELETE_FILES })
+            }
+            Handled::Committed { named, failed, all_deleted } => {
+                for number in named {
+                    self.batch.touch_file(entry, number);
+                    if let Some(file) = entry.files.get_mut(number as usize) {
+                        file.stage = Stage::Named;
+                    }
+                }
+                let outcome = match failed {
+                    Some((number, failure)) => {
+                        entry.core.error_file = Some(number);
+                        CommitOutcome::Failed(failure)
+                    }
+                    None => CommitOutcome::Done { all_deleted },
+                };
+                self.step(id, Event::Committed(outcome))
+            }
+        };
+        if let Some(reply) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.waiting.take()) {
+            self.batch.answers.push(Box::new(move |stored| {
+                let _ = reply.send(stored.and(answer));
+            }));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A job and its files as the engine holds them in memory.
+
+use std::{
+    ffi::OsString,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, SecurityFlags};
+use consign_core::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::api::JobProgress;
+use crate::{
+    fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment},
+    files::Place,
+    machine,
+};
+
+/// One job.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) core: Core,
+    pub(super) files: Vec<FileEntry>,
+    /// What is under way for it. Nothing of this survives a restart, or needs to.
+    pub(super) activity: Activity,
+}
+
+/// A job without its files: small enough to be copied before it is changed.
+#[derive(Clone, Debug)]
+pub(super) struct Core {
+    pub(super) id: JobId,
+    /// The order in which jobs were made.
+    pub(super) sequence: i64,
+    pub(super) owner: u32,
+    pub(super) display_name: String,
+    pub(super) description: String,
+    pub(super) priority: Priority,
+    pub(super) notify_flags: NotifyFlags,
+    pub(super) proxy: ProxySettings,
+    pub(super) proxy_environment: ProxyEnvironment,
+    pub(super) security_flags: SecurityFlags,
+    pub(super) created: Timestamp,
+    pub(super) modified: Timestamp,
+    /// When it became final.
+    pub(super) ended: Option<Timestamp>,
+    /// The file that the last failure was about.
+    pub(super) error_file: Option<u32>,
+    pub(super) error_at: Timestamp,
+    /// Temporary files of a cancelled job may still be there.
+    pub(super) cleanup_pending: bool,
+    pub(super) machine: machine::Job,
+    /// Its place among equal jobs: the lowest has waited longest.
+    pub(super) turn: u64,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub(super) struct FileEntry {
+    pub(super) url: String,
+    pub(super) place: Place,
+    pub(super) temporary_name: OsString,
+    pub(super) ranges: Vec<FileRange>,
+    pub(super) checksum: Option<Checksum>,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) stage: Stage,
+    /// What the server said last. The checkpoint has what goes with the bytes on disk.
+    pub(super) answered: Option<FileFacts>,
+    /// How far the fetch under way has come, in bytes.
+    pub(super) meter: Option<Arc<AtomicU64>>,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing of it was fetched yet.
+    Waiting,
+    /// A fetch began: there may be a temporary file.
+    Begun,
+    /// Whole, verified and safe on disk, under its temporary name.
+    Transferred,
+    /// Under its final name.
+    Named,
+}
+
+/// What is under way for a job.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// Ends the attempt's fetches. Replaced with each attempt.
+    pub(super) stop: CancellationToken,
+    /// Fetches that have not ended yet, of this attempt or an older one.
+    pub(super) fetching: u32,
+    /// Files before this one were looked at in this attempt.
+    pub(super) cursor: usize,
+    /// What went wrong in this attempt without ending it.
+    pub(super) setback: Option<Setback>,
+    /// What waits until no fetch is under way.
+    pub(super) afterwards: Option<Afterwards>,
+    /// Who waits for the end of `Complete` or `Cancel`.
+    pub(super) waiting: Option<super::handle::Reply<consign_core::Hresult>>,
+    /// Whether the size of a file that waits is being asked for.
+    pub(super) probing: bool,
+    /// Files before this one were asked for their size in this attempt.
+    pub(super) probe_cursor: usize,
+    /// Finished files at the last tick.
+    pub(super) done_at_tick: Option<u32>,
+    /// Bytes that were last told to subscribers.
+    pub(super) told: u64,
+    /// The keys under which it stands in the index.
+    pub(super) keys: super::index::Keys,
+}
+
+/// A transient failure of one file, while others of the job go on.
+#[derive(Clone, Debug)]
+pub(super) struct Setback {
+    pub(super) file: u32,
+    pub(super) failure: consign_bits::Failure,
+    pub(super) not_before: Option<std::time::Duration>,
+}
+
+/// Work on the files of a job that must not overlap with fetching them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    /// Names for the finished files, nothing left of the others.
+    Commit,
+    /// Nothing left of any.
+    Discard,
+}
+
+impl Entry {
+    /// What all fetches of the job have in common.
+    pub(super) fn context(&self) -> JobContext {
+        JobContext {
+            proxy: self.core.proxy.clone(),
+            proxy_environment: self.core.proxy_environment.clone(),
+            security: self.core.security_flags,
+        }
+    }
+
+    pub(super) fn progress(&self) -> JobProgress {
+        let mut progress = JobProgress {
+            bytes_total: Some(0),
+            bytes_transferred: 0,
+            files_total: self.core.machine.files_total,
+            files_transferred: self.core.machine.files_transferred,
+        };
+        for file in &self.files {
+            progress.bytes_total = progress.bytes_total.zip(file.total()).map(|(sum, total)| sum.saturating_add(total));
+            progress.bytes_transferred = progress.bytes_transferred.saturating_add(file.position());
+        }
+        progress
+    }
+}
+
+impl FileEntry {
+    /// How many bytes the finished file has, once known.
+    pub(super) fn total(&self) -> Option<u64> {
+        if matches!(self.stage, Stage::Transferred | Stage::Named) {
+            return Some(self.checkpoint.synced);
+        }
+        let size = self.facts().size;
+        if self.ranges.is_empty() {
+            return size;
+        }
+        self.ranges.iter().try_fold(0_u64, |sum, range| match range.length {
+            LENGTH_TO_EOF => Some(sum.saturating_add(size?.saturating_sub(range.initial_offset))),
+            length => Some(sum.saturating_add(length)),
+        })
+    }
+
+    /// What is known of the remote file.
+    pub(super) fn facts(&self) -> &FileFacts {
+        self.answered.as_ref().unwrap_or(&self.checkpoint.facts)
+    }
+
+    /// How many bytes of it are here.
+    pub(super) fn position(&self) -> u64 {
+        self.meter.as_ref().map_or(self.checkpoint.synced, |meter| meter.load(Ordering::Relaxed))
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Transferred | Stage::Named)
+    }
+
+    /// What becomes the file's modification time: the server's, where it told one.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        let text = self.checkpoint.facts.validator.last_modified.as_deref()?;
+        match text.parse::<u128>() {
+            // A local source tells nanoseconds since 1970.
+            Ok(nanos) => {
+                let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
+                let rest = u32::try_from(nanos % 1_000_000_000).ok()?;
+                SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::new(seconds, rest))
+            }
+            Err(_) => httpdate::parse_http_date(text).ok(),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Jobs and files as they are stored. The only place that knows the columns.
+
+use std::{
+    ffi::OsString,
+    num::NonZeroI32,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+    time::Duration,
+};
+
+use consign_bits::{
+    ErrorContext, Failure, FileRange, JobId, JobState, JobType, NotifyFlags, Priority, ProxySettings, ProxyUsage, RangeSupport,
+    SecurityFlags,
+};
+use consign_core::{Guid, Hresult, Now, Timestamp};
+use consign_store::Schema;
+use rusqlite::{Connection, Row, params};
+
+use super::entry::{Activity, Core, Entry, FileEntry, Stage};
+use crate::{
+    fetch::{Checkpoint, FileFacts, ProxyEnvironment, Validator},
+    files::Place,
+    machine::{self, Attempt, Choices, State, Wake},
+};
+
+/// `transfer.db`. A migration that was released is never changed.
+pub(super) const SCHEMA: Schema = Schema {
+    // "Cxfr"
+    application_id: NonZeroI32::new(0x4378_6672).expect("not zero"),
+    migrations: &[include_str!("schema_1.sql")],
+};
+
+/// `State::Completing` has no number in BITS. Stored beside the nine, far from them.
+const COMPLETING: u32 = 101;
+const COMPLETING_BY_ITSELF: u32 = 102;
+
+/// One change of the store. Made from what is in memory, so that it can be handed to the store's
+/// thread whole.
+#[derive(Debug)]
+pub(super) enum Change {
+    PutJob(Box<Core>),
+    PutFile(JobId, u32, Box<FileEntry>),
+    RemoveJob(JobId),
+    PutOrphans(Vec<PathBuf>),
+}
+
+pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Result<()> {
+    for change in changes {
+        match change {
+            Change::PutJob(core) => put_job(connection, core)?,
+            Change::PutFile(job, index, file) => put_file(connection, *job, *index, file)?,
+            Change::RemoveJob(job) => {
+                for table in ["DELETE FROM files WHERE job = ?1", "DELETE FROM jobs WHERE id = ?1"] {
+                    connection.prepare_cached(table)?.execute([job.guid().as_bytes().as_slice()])?;
+                }
+            }
+            Change::PutOrphans(paths) => {
+                for path in paths {
+                    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO orphans (path) VALUES (?1)")?;
+                    statement.execute([path.as_os_str().as_bytes()])?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
+    let machine = &core.machine;
+    let retry_at = match machine.state {
+        State::TransientError { wake: Wake::At(at) } => Some(at.wall.as_millis()),
+        _ => None,
+    };
+    let error = machine.error.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO jobs (id, sequence, owner, type, display_name, description, priority, state, files_total,
+                files_transferred, notify_flags, proxy_usage, proxy_list, proxy_bypass, proxy_http, proxy_https, proxy_all, proxy_none,
+                security_flags, created, modified, transferred, ended, minimum_retry_delay, no_progress_timeout, maximum_download_time,
+                auto_complete, error_count, error_code, error_context, error_sentence, error_file, error_at, retry_at,
+                no_progress_since, active_before, cleanup_pending)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
+                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
+        )?
+        .execute(params![
+            core.id.guid().as_bytes().as_slice(),
+            core.sequence,
+            core.owner,
+            machine.job_type.number(),
+            core.display_name,
+            core.description,
+            core.priority.number(),
+            stored_state(machine),
+            machine.files_total,
+            machine.files_transferred,
+            core.notify_flags.bits(),
+            core.proxy.usage.number(),
+            core.proxy.list,
+            core.proxy.bypass,
+            core.proxy_environment.http,
+            core.proxy_environment.https,
+            core.proxy_environment.all,
+            core.proxy_environment.none,
+            core.security_flags.bits(),
+            core.created.as_millis(),
+            core.modified.as_millis(),
+            machine.transferred_at.map(Timestamp::as_millis),
+            core.ended.map(Timestamp::as_millis),
+            millis(machine.choices.minimum_retry_delay),
+            millis(machine.choices.no_progress_timeout),
+            millis(machine.choices.maximum_download_time),
+            machine.choices.auto_complete,
+            machine.error_count,
+            error.map(|failure| failure.code.as_i32()),
+            error.map(|failure| failure.context.number()),
+            error.map(|failure| failure.sentence.as_ref()),
+            core.error_file,
+            core.error_at.as_millis(),
+            retry_at,
+            machine.no_progress_since.map(|since| since.wall.as_millis()),
+            millis(machine.active_before),
+            core.cleanup_pending,
+        ])?;
+    Ok(())
+}
+
+fn put_file(connection: &Connection, job: JobId, index: u32, file: &FileEntry) -> rusqlite::Result<()> {
+    let ranges: Vec<u8> =
+        file.ranges.iter().flat_map(|range| [range.initial_offset.to_le_bytes(), range.length.to_le_bytes()]).flatten().collect();
+    let facts = &file.checkpoint.facts;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO files (job, number, url, folder, name, temporary_name, ranges, checksum, stage, synced, size, etag,
+                last_modified, range_support)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            job.guid().as_bytes().as_slice(),
+            index,
+            file.url,
+            file.place.folder.as_os_str().as_bytes(),
+            file.place.name.as_bytes(),
+            file.temporary_name.as_bytes(),
+            ranges,
+            file.checksum.as_ref().map(ToString::to_string),
+            stored_stage(file.stage),
+            file.checkpoint.synced.cast_signed(),
+            facts.size.map(u64::cast_signed),
+            facts.validator.etag,
+            facts.validator.last_modified,
+            facts.ranges.number(),
+        ])?;
+    Ok(())
+}
+
+/// The part of a job's state that outlives the process: an attempt does not.
+pub(super) fn stored_state(machine: &machine::Job) -> u32 {
+    match machine.state {
+        State::Connecting { .. } | State::Transferring { .. } => JobState::Queued.number(),
+        State::Completing { by_itself: false } => COMPLETING,
+        State::Completing { by_itself: true } => COMPLETING_BY_ITSELF,
+        _ => machine.shown_state().number(),
+    }
+}
+
+const fn stored_stage(stage: Stage) -> u32 {
+    match stage {
+        Stage::Waiting => 0,
+        Stage::Begun => 1,
+        Stage::Transferred => 2,
+        Stage::Named => 3,
+    }
+}
+
+/// Everything that is stored.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// In the order in which they were made.
+    pub(super) jobs: Vec<Entry>,
+    pub(super) orphans: Vec<PathBuf>,
+}
+
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
+    let mut stored = Stored::default();
+    let mut jobs = connection.prepare("SELECT * FROM jobs ORDER BY sequence")?;
+    let mut rows = jobs.query([])?;
+    while let Some(row) = rows.next()? {
+        stored.jobs.push(Entry { core: job_of(row)?, files: Vec::new(), activity: Activity::default() });
+    }
+    let position: std::collections::HashMap<JobId, usize> =
+        stored.jobs.iter().enumerate().map(|(index, entry)| (entry.core.id, index)).collect();
+    let mut files = connection.prepare("SELECT * FROM files ORDER BY job, number")?;
+    let mut rows = files.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(index) = position.get(&id_of(row, "job")?) {
+            stored.jobs[*index].files.push(file_of(row)?);
+        }
+    }
+    let mut orphans = connection.prepare("SELECT path FROM orphans ORDER BY path")?;
+    let mut rows = orphans.query([])?;
+    while let Some(row) = rows.next()? {
+        stored.orphans.push(OsString::from_vec(row.get(0)?).into());
+    }
+    Ok(stored)
+}
+
+fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
+    let code: Option<i32> = row.get("error_code")?;
+    let error = match code {
+        None => None,
+        Some(code) => {
+            let context: u32 = row.get("error_context")?;
+            let sentence: String = row.get("error_sentence")?;
+            Some(Failure::new(Hresult::from_i32(code), ErrorContext::try_from(context).unwrap_or(ErrorContext::Unknown), sentence))
+        }
+    };
+    let files_total: u32 = row.get("files_total")?;
+    let machine = machine::Job {
+        job_type: number(row, "type", JobType::Download)?,
+        state: state_of(row)?,
+        files_total,
+        files_transferred: row.get::<_, u32>("files_transferred")?.min(files_total),
+        error,
+        error_count: row.get("error_count")?,
+        no_progress_since: row.get::<_, Option<i64>>("no_progress_since")?.map(on_the_calendar),
+        active_before: duration(row, "active_before")?,
+        attempt: Attempt(0),
+        transferred_at: row.get::<_, Option<i64>>("transferred")?.map(Timestamp::from_millis),
+        choices: Choices {
+            minimum_retry_delay: duration(row, "minimum_retry_delay")?,
+            no_progress_timeout: duration(row, "no_progress_timeout")?,
+            maximum_download_time: duration(row, "maximum_download_time")?,
+            auto_complete: row.get("auto_complete")?,
+        },
+    };
+    Ok(Core {
+        id: id_of(row, "id")?,
+        sequence: row.get("sequence")?,
+        owner: row.get("owner")?,
+        display_name: row.get("display_name")?,
+        description: row.get("description")?,
+        priority: number(row, "priority", Priority::Normal)?,
+        notify_flags: NotifyFlags::from_bits_retain(row.get("notify_flags")?),
+        proxy: ProxySettings {
+            usage: number(row, "proxy_usage", ProxyUsage::Preconfig)?,
+            list: row.get("proxy_list")?,
+            bypass: row.get("proxy_bypass")?,
+        },
+        proxy_environment: ProxyEnvironment {
+            http: row.get("proxy_http")?,
+            https: row.get("proxy_https")?,
+            all: row.get("proxy_all")?,
+            none: row.get("proxy_none")?,
+        },
+        security_flags: SecurityFlags::from_bits_retain(row.get("security_flags")?),
+        created: Timestamp::from_millis(row.get("created")?),
+        modified: Timestamp::from_millis(row.get("modified")?),
+        ended: row.get::<_, Option<i64>>("ended")?.map(Timestamp::from_millis),
+        error_file: row.get("error_file")?,
+        error_at: Timestamp::from_millis(row.get("error_at")?),
+        cleanup_pending: row.get("cleanup_pending")?,
+        machine,
+        turn: 0,
+    })
+}
+
+fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
+    let number: u32 = row.get("state")?;
+    let retry_at: Option<i64> = row.get("retry_at")?;
+    Ok(match number {
+        COMPLETING => State::Completing { by_itself: false },
+        COMPLETING_BY_ITSELF => State::Completing { by_itself: true },
+        _ => match JobState::try_from(number) {
+            Ok(JobState::Queued | JobState::Connecting | JobState::Transferring) => State::Queued,
+            Ok(JobState::Error) => State::Error,
+            Ok(JobState::TransientError) => {
+                State::TransientError { wake: retry_at.map_or(Wake::NetworkReturns, |at| Wake::At(on_the_calendar(at))) }
+            }
+            Ok(JobState::Transferred) => State::Transferred,
+            Ok(JobState::Acknowledged) => State::Acknowledged,
+            Ok(JobState::Cancelled) => State::Cancelled,
+            // Whatever it was, its owner decides what becomes of it.
+            Ok(JobState::Suspended) | Err(_) => State::Suspended,
+        },
+    })
+}
+
+fn file_of(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
+    let ranges: Vec<u8> = row.get("ranges")?;
+    let (pairs, _) = ranges.as_chunks::<16>();
+    let checksum: Option<String> = row.get("checksum")?;
+    Ok(FileEntry {
+        url: row.get("url")?,
+        place: Place { folder: OsString::from_vec(row.get("folder")?).into(), name: OsString::from_vec(row.get("name")?) },
+        temporary_name: OsString::from_vec(row.get("temporary_name")?),
+        ranges: pairs.iter().map(range_of).collect(),
+        checksum: checksum.and_then(|text| text.parse().ok()),
+        checkpoint: Checkpoint {
+            synced: row.get::<_, i64>("synced")?.cast_unsigned(),
+            facts: FileFacts {
+                size: row.get::<_, Option<i64>>("size")?.map(i64::cast_unsigned),
+                validator: Validator { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
+                ranges: number(row, "range_support", RangeSupport::Unknown)?,
+                final_url: None,
+            },
+        },
+        stage: match row.get::<_, u32>("stage")? {
+            0 => Stage::Waiting,
+            2 => Stage::Transferred,
+            3 => Stage::Named,
+            _ => Stage::Begun,
+        },
+        answered: None,
+        meter: None,
+    })
+}
+
+fn range_of(bytes: &[u8; 16]) -> FileRange {
+    let both = u128::from_le_bytes(*bytes);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    FileRange { initial_offset: both as u64, length: (both >> 64) as u64 }
+}
+
+fn id_of(row: &Row<'_>, column: &str) -> rusqlite::Result<JobId> {
+    row.get::<_, [u8; 16]>(column).map(|bytes| JobId::new(Guid::from_bytes(bytes)))
+}
+
+fn number<T: TryFrom<u32>>(row: &Row<'_>, column: &str, otherwise: T) -> rusqlite::Result<T> {
+    Ok(T::try_from(row.get(column)?).unwrap_or(otherwise))
+}
+
+fn duration(row: &Row<'_>, column: &str) -> rusqlite::Result<Duration> {
+    Ok(Duration::from_millis(row.get::<_, i64>(column)?.cast_unsigned()))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The monotonic part is put right by `Event::ServiceStarted`.
+fn on_the_calendar(millis: i64) -> Now {
+    Now { wall: Timestamp::from_millis(millis), ..Now::default() }
+}

@@ -1,0 +1,211 @@
+//! How an engine begins: the store is opened, what it holds is taken up, and the threads start.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    path::PathBuf,
+};
+
+use consign_bits::{ErrorContext, Failure, JobId};
+use consign_core::{common, filesystem::network_file_system, paths::private_folder};
+use consign_store::{Opening, Store};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{
+    api::JobEvent,
+    batch::Batch,
+    folders::Folders,
+    handle::{Command, EngineOptions},
+    index::Index,
+    network,
+    record::{self, Change, SCHEMA, Stored},
+    service::{Service, not_found},
+};
+use crate::{
+    fetch::Fetcher,
+    files::{find_temporary_files, local_failure},
+    machine::Event,
+};
+
+/// Threads that fetch. Two keep a fast link busy while one writes or hashes.
+const TRANSFER_THREADS: usize = 2;
+
+/// Starts the engine's threads and answers when the store is open.
+pub(super) async fn start(
+    options: EngineOptions,
+    inbox: mpsc::Receiver<Command>,
+    events: broadcast::Sender<JobEvent>,
+) -> Result<(), Failure> {
+    let (opened, answer) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("consign-engine".into());
+    thread.spawn(move || run(options, inbox, events, opened)).map_err(|error| broken(&error))?;
+    answer.await.unwrap_or_else(|_| Err(Failure::refused(common::E_UNEXPECTED, "the engine broke down while it started")))
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::new(common::E_OUTOFMEMORY, ErrorContext::GeneralQueueManager, format!("a thread could not be started: {error}"))
+}
+
+fn run(
+    options: EngineOptions,
+    inbox: mpsc::Receiver<Command>,
+    events: broadcast::Sender<JobEvent>,
+    opened: oneshot::Sender<Result<(), Failure>>,
+) {
+    let build = || {
+        let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut transfers = tokio::runtime::Builder::new_multi_thread();
+        let transfers = transfers.worker_threads(TRANSFER_THREADS).thread_name("consign-transfer").enable_all().build()?;
+        Ok((own, transfers))
+    };
+    let (own, transfers) = match build() {
+        Ok(both) => both,
+        Err(error) => {
+            let _ = opened.send(Err(broken(&error)));
+            return;
+        }
+    };
+    let (reports, received) = mpsc::unbounded_channel();
+    match open(options, transfers.handle().clone(), reports.clone(), events) {
+        Err(failure) => {
+            let _ = opened.send(Err(failure));
+        }
+        Ok(service) => own.block_on(async {
+            let watcher = tokio::spawn(network::watch(reports));
+            let _ = opened.send(Ok(()));
+            service.run(inbox, received).await;
+            watcher.abort();
+        }),
+    }
+    transfers.shutdown_background();
+}
+
+fn open(
+    options: EngineOptions,
+    transfers: tokio::runtime::Handle,
+    reports: mpsc::UnboundedSender<super::report::Report>,
+    events: broadcast::Sender<JobEvent>,
+) -> Result<Service, Failure> {
+    let EngineOptions { paths, settings, clock, random } = options;
+    private_folder(&paths.state).map_err(|error| local_failure(&error, "use", &paths.state))?;
+    if let Some(kind) = network_file_system(&paths.state).map_err(|error| local_failure(&error, "look at", &paths.state))? {
+        let sentence = format!(
+            "{} is on a network file system ({kind}), whose locks cannot be relied on: set XDG_STATE_HOME or CONSIGN_DIR to a local folder",
+            paths.state.display()
+        );
+        return Err(Failure::new(common::CO_E_NOT_SUPPORTED, ErrorContext::GeneralQueueManager, sentence));
+    }
+    let stored_badly = |error: &dyn std::fmt::Display, code| Failure::new(code, ErrorContext::GeneralQueueManager, error.to_string());
+    let (store, opening) = Store::open(&paths.transfer_database(), &SCHEMA).map_err(|error| stored_badly(&error, error.code()))?;
+    let list = paths.state.join("transfer-folders");
+    let mut folders = Folders::read(list.clone()).map_err(|error| local_failure(&error, "read", &list))?;
+    let set_aside = match opening {
+        Opening::SetAside { to, reason } => {
+            tracing::error!(to = %to.display(), reason, "the database could not be read and was set aside");
+            let lost = find_lost_files(&folders);
+            let change = Change::PutOrphans(lost);
+            store
+                .write(move |connection| record::apply(connection, &[change]))
+                .wait()
+                .map_err(|error| stored_badly(&error, error.code()))?;
+            Some(to)
+        }
+        Opening::Opened | Opening::Created => None,
+    };
+    let stored: Stored = store.read(record::load).wait().map_err(|error| stored_badly(&error, error.code()))?;
+    // Those that somebody deleted meanwhile are no longer of interest.
+    let orphans: Vec<PathBuf> = stored.orphans.into_iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| file.place.folder.as_path());
+    let of_orphans = orphans.iter().filter_map(|path| path.parent());
+    folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
+    let fetcher = Fetcher::new(&settings.fetch)?;
+    let mut service = Service {
+        settings,
+        clock,
+        random,
+        store,
+        fetcher,
+        transfers,
+        reports,
+        events,
+        jobs: HashMap::new(),
+        order: BTreeMap::new(),
+        index: Index::default(),
+        next_turn: 1,
+        folders,
+        orphans,
+        set_aside,
+        batch: Batch::default(),
+        fetches: 0,
+        hungry: VecDeque::new(),
+        pending: VecDeque::new(),
+        slice_end: None,
+        store_retry: None,
+        closing: None,
+    };
+    let mut ids = Vec::with_capacity(stored.jobs.len());
+    for entry in stored.jobs {
+        ids.push(entry.core.id);
+        service.admit(entry);
+    }
+    for id in ids {
+        service.take_up(id)?;
+    }
+    Ok(service)
+}
+
+/// Temporary files in every folder that the lost database knew of.
+fn find_lost_files(folders: &Folders) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in folders.known() {
+        match find_temporary_files(folder) {
+            Ok(mut files) => found.append(&mut files),
+            Err(error) => tracing::warn!(folder = %folder.display(), %error, "cannot be searched for temporary files"),
+        }
+    }
+    found
+}
+
+impl Service {
+    fn admit(&mut self, mut entry: super::entry::Entry) {
+        entry.core.turn = self.next_turn;
+        self.next_turn += 1;
+        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.order.insert(entry.core.sequence, entry.core.id);
+        self.jobs.insert(entry.core.id, entry);
+    }
+
+    /// Goes on with a job where the last process left it.
+    fn take_up(&mut self, id: JobId) -> Result<(), Failure> {
+        let core = &self.jobs.get(&id).ok_or_else(not_found)?.core;
+        // A final job whose files were dealt with is only remembered.
+        if core.is_final() && !core.cleanup_pending {
+            return Ok(());
+        }
+        self.step(id, Event::ServiceStarted)?;
+        let inactivity = std::time::Duration::from_secs(self.settings.jobs.inactivity_timeout.into());
+        let core = &self.jobs.get(&id).ok_or_else(not_found)?.core;
+        if !core.is_final() && self.now().wall.since(core.modified) >= inactivity {
+            tracing::warn!(job = %id, "cancelled: nobody touched it for longer than jobs.inactivity_timeout allows");
+            self.step(id, Event::InactivityDue)?;
+        }
+        Ok(())
+    }
+
+    /// Final jobs are remembered for a while, then not at all.
+    pub(super) fn forget_old_jobs(&mut self) {
+        let oldest = self.now().wall.as_millis().saturating_sub(i64::from(self.settings.jobs.history) * 1000);
+        let surplus = self.index.ended.len().saturating_sub(self.settings.jobs.history_length as usize);
+        let old = self.index.ended.iter().enumerate().take_while(|(rank, (at, _))| *rank < surplus || *at < oldest);
+        let quiet = old.map(|(_, (_, id))| *id).filter(|id| {
+            self.jobs
+                .get(id)
+                .is_some_and(|entry| !entry.core.cleanup_pending && entry.activity.fetching == 0 && entry.activity.waiting.is_none())
+        });
+        let forgotten: Vec<JobId> = quiet.collect();
+        for id in forgotten {
+            self.batch.cores.remove(&id);
+            self.batch.files.retain(|(job, _)| *job != id);
+            self.batch.removed.insert(id);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What is shown of a job.
+
+use consign_bits::{JobId, ProxySettings, RangeSupport, ShownUrl};
+
+use super::{
+    api::{AutoComplete, FileView, JobError, JobView},
+    entry::{Entry, FileEntry, Stage},
+};
+use crate::machine::{State, Wake};
+
+/// All of a job. `before` names the background job that runs, for those that wait for it.
+pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
+    let core = &entry.core;
+    let machine = &core.machine;
+    let seconds = |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let next_attempt = match machine.state {
+        State::TransientError { wake: Wake::At(at) } => Some(at.wall),
+        _ => None,
+    };
+    JobView {
+        id: core.id,
+        owner: core.owner,
+        job_type: machine.job_type,
+        state: machine.shown_state(),
+        display_name: core.display_name.clone(),
+        description: core.description.clone(),
+        priority: core.priority,
+        progress: entry.progress(),
+        created: core.created,
+        modified: core.modified,
+        transferred: machine.transferred_at,
+        minimum_retry_delay: seconds(machine.choices.minimum_retry_delay),
+        no_progress_timeout: seconds(machine.choices.no_progress_timeout),
+        maximum_download_time: seconds(machine.choices.maximum_download_time),
+        auto_complete: if machine.choices.auto_complete { AutoComplete::On } else { AutoComplete::Off },
+        notify_flags: core.notify_flags,
+        proxy: ProxySettings {
+            usage: core.proxy.usage,
+            list: core.proxy.list.as_deref().map(shown_proxies),
+            bypass: core.proxy.bypass.clone(),
+        },
+        security_flags: core.security_flags,
+        error_count: machine.error_count,
+        error: error(entry),
+        waiting_because: waiting_because(entry, before),
+        next_attempt,
+        remark: remark(entry),
+    }
+}
+
+fn error(entry: &Entry) -> Option<JobError> {
+    let failure = entry.core.machine.error.clone()?;
+    let file = entry.core.error_file.and_then(|index| Some((index, entry.files.get(usize::try_from(index).ok()?)?)));
+    Some(JobError {
+        failure,
+        file: file.map(|(index, file)| (index, ShownUrl(&file.url).to_string())),
+        protocol: file.map(|(_, file)| if is_local(file) { "file" } else { "http" }),
+        at: entry.core.error_at,
+    })
+}
+
+fn is_local(file: &FileEntry) -> bool {
+    file.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
+}
+
+/// Why a job does not run, and what would make it run.
+fn waiting_because(entry: &Entry, before: Option<(JobId, &str)>) -> Option<String> {
+    let machine = &entry.core.machine;
+    let sentence = || machine.error.as_ref().map_or_else(|| "it failed".to_owned(), |failure| failure.sentence.to_string());
+    Some(match machine.state {
+        State::Suspended if machine.files_total == 0 => "it has no files yet: add one, then resume it".to_owned(),
+        State::Suspended => "it is suspended: resume it to go on".to_owned(),
+        State::Queued => match before {
+            Some((id, name)) if id != entry.core.id => format!("another job has its turn: {name}"),
+            _ => "it waits for its turn".to_owned(),
+        },
+        State::TransientError { wake: Wake::At(_) } => sentence(),
+        State::TransientError { wake: Wake::NetworkReturns } => format!("{}; it goes on when the network returns", sentence()),
+        State::TransientError { wake: Wake::ConditionEnds } => sentence(),
+        State::Error => format!("{}: resume it once the cause is gone, or cancel it", sentence()),
+        State::Transferred if machine.files_transferred < machine.files_total => "files were added: resume it to fetch them".to_owned(),
+        State::Transferred => "all files are here: complete it to give them their names".to_owned(),
+        State::Connecting { .. } | State::Transferring { .. } | State::Completing { .. } | State::Acknowledged | State::Cancelled => {
+            return None;
+        }
+    })
+}
+
+fn remark(entry: &Entry) -> Option<String> {
+    let without_ranges =
+        entry.files.iter().filter(|file| !file.is_done() && file.stage == Stage::Begun && file.facts().ranges == RangeSupport::No).count();
+    (without_ranges > 0).then(|| "the server gives no parts of files: an interrupted file starts again from its beginning".to_owned())
+}
+
+pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
+    FileView {
+        index,
+        remote_name: ShownUrl(&file.url).to_string(),
+        local_name: file.place.path(),
+        temporary_name: matches!(file.stage, Stage::Begun | Stage::Transferred).then(|| file.place.folder.join(&file.temporary_name)),
+        ranges: file.ranges.clone(),
+        checksum: file.checksum.clone(),
+        bytes_total: file.total(),
+        bytes_transferred: file.position(),
+        completed: file.is_done(),
+        range_support: file.facts().ranges,
+    }
+}
+
+/// A list of proxies, each without its password.
+fn shown_proxies(list: &str) -> String {
+    let shown = list.split_whitespace().map(|proxy| {
+        if proxy.contains("://") {
+            ShownUrl(proxy).to_string()
+        } else {
+            match proxy.rsplit_once('@') {
+                Some((_, host)) => format!("***@{host}"),
+                None => proxy.to_owned(),
+            }
+        }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,10 @@
+//! The engine as its callers see it, against a web server that lies on command.
+
+mod bench;
+
+mod ending;
+mod errors;
+mod intake;
+mod life;
+mod restart;
+mod turns;
