@@ -243,6 +243,22 @@ fn a_call_may_leave_the_interface_out_and_ask_for_no_answer() {
 }
 
 #[test]
+fn a_client_of_the_other_byte_order_is_answered_in_it() {
+    let service = Service::start();
+    within_limit(async {
+        let client = service.client().await;
+        for endian in [zbus::wire::Endian::Big, zbus::wire::Endian::Little] {
+            let text = "a display name".repeat(9);
+            let message = Message::method_call(names::MANAGER_PATH, "FindJob").endian(endian).build(&(&text,)).unwrap();
+            let reply = exchange(&client, &message).await;
+            assert_eq!(zbus::wire::Endian::from(reply.primary_header().endian_sig()), endian);
+            let (sentence, code, _): (String, i32, u32) = reply.body().deserialize().unwrap();
+            assert_eq!(code, consign_bits::bits::BG_E_NOT_FOUND.as_i32(), "{sentence}");
+        }
+    });
+}
+
+#[test]
 fn clients_made_for_a_bus_find_one() {
     let service = Service::start();
     within_limit(async {

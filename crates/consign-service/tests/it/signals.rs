@@ -123,7 +123,7 @@ impl Inside {
     }
 
     async fn change(&self, job: JobId, number: u32) {
-        let priority = if number % 2 == 0 { Priority::Low } else { Priority::High };
+        let priority = if number.is_multiple_of(2) { Priority::Low } else { Priority::High };
         let changes = vec![Change::Priority(priority), Change::Description(number.to_string().repeat(200).chars().take(1000).collect())];
         self.engine.change(job, changes).await.unwrap();
     }
@@ -174,7 +174,7 @@ fn who_does_not_read_its_signals_is_cut_off_and_the_others_are_not_held_up() {
         while !served.is_finished() {
             number += 1;
             inside.change(job, number).await;
-            if number % 100 == 0 {
+            if number.is_multiple_of(100) {
                 call(&other, "/", "org.freedesktop.DBus.Peer", "Ping", &()).await.unwrap();
                 // Lets the deadline of the write come.
                 let _ = tokio::time::timeout(Duration::from_millis(1), &mut served).await;

@@ -29,7 +29,7 @@ fn with_job() -> (Service, String) {
 
 #[test]
 fn dbus_send() {
-    if !has_tool("dbus-send", &["--version"]) {
+    if !has_tool("which", &["dbus-send"]) {
         return;
     }
     let (service, job) = with_job();
@@ -50,11 +50,14 @@ fn gdbus() {
     let (service, job) = with_job();
     let address = service.address();
     let call = |path: &str, method: &str, arguments: &[&str]| {
-        run("gdbus", &[&["call", "--address", &address, "--object-path", path, "--method", method], arguments].concat())
+        run(
+            "gdbus",
+            &[&["call", "--address", &address, "--dest", "org.consign", "--object-path", path, "--method", method], arguments].concat(),
+        )
     };
     assert!(call(names::MANAGER_PATH, "org.consign.Manager.EnumJobs", &["0"]).contains(&job));
     assert!(call(&job, "org.freedesktop.DBus.Properties.Get", &["org.consign.Job", "DisplayName"]).contains("for tools"));
-    let tree = run("gdbus", &["introspect", "--address", &address, "--object-path", "/", "--recurse"]);
+    let tree = run("gdbus", &["introspect", "--address", &address, "--dest", "org.consign", "--object-path", "/", "--recurse"]);
     assert!(tree.contains(&format!("node {job}")) && tree.contains("StateName"), "{tree}");
 }
 
@@ -171,7 +174,7 @@ fn gdbus_monitors_a_signal() {
     });
     // It says when it watches, and not when its rule has arrived: so something changes until it
     // has been heard.
-    let mut number = 0;
+    let mut number = 0_u32;
     eventually("a signal in the monitor", || {
         number += 1;
         within_limit(async {
