@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::{fs::PermissionsExt, net::UnixStream},
     process::Stdio,
 };
@@ -68,6 +69,40 @@ fn it_ends_in_order_on_each_signal_and_on_stop() {
         let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text} in {log}"));
         assert!(place("ready") < place("ending") && place("ending") < place("ended"), "{log}");
     }
+}
+
+/// A peer whose call is in hand for as long as it does not read the answers.
+fn stuck(service: &Service) -> UnixStream {
+    let mut peer = service.raw();
+    let call = zbus::Message::method_call("/", "Introspect").interface("org.freedesktop.DBus.Introspectable").build(&()).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    let bytes = call.data().repeat(100);
+    while peer.write(&bytes).is_ok() {}
+    peer
+}
+
+#[test]
+fn a_call_in_hand_is_waited_for_and_then_cut_off() {
+    let mut service = Service::start_with("[service]\nidle_exit = 0\nstop_grace = 0.3\n");
+    let mut peer = stuck(&service);
+    within_limit(service.is_well());
+    service.signal(Signal::TERM);
+    assert!(service.ended().success());
+    assert!(service.log().contains("cut off") && service.log().contains("ended"), "{}", service.log());
+    peer.set_nonblocking(false).unwrap();
+    closed(&mut peer);
+}
+
+#[test]
+fn a_second_signal_means_now() {
+    let mut service = Service::start_with("[service]\nidle_exit = 0\nstop_grace = 86400\n");
+    let _peer = stuck(&service);
+    within_limit(service.is_well());
+    service.signal(Signal::TERM);
+    service.logged("ending");
+    service.signal(Signal::TERM);
+    assert!(service.ended().success());
+    assert!(service.log().contains("ended at once"), "{}", service.log());
 }
 
 #[test]
