@@ -186,7 +186,7 @@ pub enum Listing {
 }
 
 /// What happened. Says where to look, not what changed: the present state is read from the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobEvent {
     /// A job was made.
     Added(JobId),
@@ -215,8 +215,8 @@ pub enum Due {
     /// Nothing: the service may end.
     #[default]
     Nothing,
-    /// Jobs are running or wait for their turn or the network.
+    /// Jobs are running or wait for their turn.
     Now,
-    /// Nothing before this time from now.
+    /// Nothing before this time from now, unless the network returns.
     In(Duration),
 }

@@ -12,7 +12,7 @@ use consign_bits::{
     ErrorContext, Failure, FileRange, JobId, JobState, JobType, NotifyFlags, Priority, ProxySettings, ProxyUsage, RangeSupport,
     SecurityFlags,
 };
-use consign_core::{Guid, Hresult, Now, Timestamp};
+use consign_core::{Guid, Hresult, Now, Timestamp, clock::Monotonic};
 use consign_store::Schema;
 use rusqlite::{Connection, Row, params};
 
@@ -41,6 +41,7 @@ pub(super) enum Change {
     PutJob(Box<Core>),
     PutFile(JobId, u32, Box<FileEntry>),
     RemoveJob(JobId),
+    /// These are the temporary files that a lost database left behind.
     PutOrphans(Vec<PathBuf>),
 }
 
@@ -55,10 +56,12 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
                 }
             }
             Change::PutOrphans(paths) => {
+                connection.execute("DELETE FROM orphans", [])?;
                 for path in paths {
                     let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO orphans (path) VALUES (?1)")?;
                     statement.execute([path.as_os_str().as_bytes()])?;
                 }
+                connection.execute("INSERT OR IGNORE INTO searched (once) VALUES (1)", [])?;
             }
         }
     }
@@ -178,6 +181,8 @@ pub(super) struct Stored {
     /// In the order in which they were made.
     pub(super) jobs: Vec<Entry>,
     pub(super) orphans: Vec<PathBuf>,
+    /// Whether this database has looked for what one before it left behind.
+    pub(super) searched: bool,
 }
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
@@ -201,6 +206,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     while let Some(row) = rows.next()? {
         stored.orphans.push(OsString::from_vec(row.get(0)?).into());
     }
+    stored.searched = connection.query_row("SELECT EXISTS (SELECT 1 FROM searched)", [], |row| row.get(0))?;
     Ok(stored)
 }
 
@@ -255,6 +261,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         security_flags: SecurityFlags::from_bits_retain(row.get("security_flags")?),
         created: Timestamp::from_millis(row.get("created")?),
         modified: Timestamp::from_millis(row.get("modified")?),
+        active: Monotonic::default(),
         ended: row.get::<_, Option<i64>>("ended")?.map(Timestamp::from_millis),
         error_file: row.get("error_file")?,
         error_at: Timestamp::from_millis(row.get("error_at")?),

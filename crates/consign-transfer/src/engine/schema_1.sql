@@ -60,3 +60,8 @@ CREATE TABLE files (
 CREATE TABLE orphans (
     path BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- Has its one row once the folders of an earlier database were searched for temporary files.
+CREATE TABLE searched (
+    once INTEGER PRIMARY KEY CHECK (once = 1)
+) STRICT;
