@@ -27,7 +27,7 @@ pub(super) async fn run(client: &Client, listing: Listing, console: &Console) ->
 
 fn table(jobs: &[JobSummary], calendar: &Calendar, now: Timestamp) -> Table {
     let digits = wording::id_length(jobs.iter().map(|job| job.id));
-    let mut table = Table::new(&["ID", "NAME", "STATE", "PRIORITY", "PROGRESS", "SIZE", "DETAILS"], 1);
+    let mut table = Table::new(&["ID", "NAME", "STATE", "PRIORITY", "PROGRESS", "SIZE", "DETAILS"], 1).expendable(&[3, 5]);
     for job in jobs {
         table.push([
             job.id.to_string().chars().take(digits).collect(),

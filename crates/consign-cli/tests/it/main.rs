@@ -1,0 +1,7 @@
+//! The command as its users run it: the real program, a service of its own, a web server that lies.
+
+mod get;
+mod help;
+mod jobs;
+mod service;
+mod setup;
