@@ -3,5 +3,6 @@
 mod get;
 mod help;
 mod jobs;
+mod kill;
 mod service;
 mod setup;

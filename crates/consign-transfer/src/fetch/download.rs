@@ -53,12 +53,23 @@ pub(super) enum Next {
     Nothing,
 }
 
+impl Next {
+    /// Whether it goes on where the last answer ended, short of what was asked for.
+    fn is_continued(self) -> bool {
+        match self {
+            Self::From(from) => from > 0,
+            Self::Part(part) => part.is_continued,
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// A file may start again so many times within one attempt.
 const RESTARTS: u32 = 5;
 /// A connection that brought so many bytes was worth it, and is replaced at once however many came
 /// before it: the size of the file bounds them.
 const WORTHWHILE: u64 = 1 << 20;
-/// So many connections that brought fewer are replaced at once within one attempt: a server that
+/// So many connections (or answers) that brought fewer are replaced at once within one attempt: a server that
 /// gives a byte at a time is left alone for the retry delay.
 const POOR_CONNECTIONS: u32 = 20;
 
@@ -129,6 +140,10 @@ impl<'a> Download<'a> {
             };
             match result {
                 Ok(Next::Nothing) => break,
+                Ok(next) if next.is_continued() && !self.is_worth_another(before) => {
+                    let sentence = format!("the server gives {} in crumbs", ShownUrl(&self.task.url));
+                    return Err(Trouble::passing(bits::BG_E_NO_PROGRESS, ErrorContext::RemoteFile, sentence));
+                }
                 Ok(_) => {}
                 Err(trouble) if trouble.at == At::Connection && self.is_worth_another(before) => {
                     tracing::debug!(url = %ShownUrl(&self.task.url), position = self.position(), failure = %trouble.failure, "connecting again");

@@ -7,7 +7,7 @@ use url::Url;
 use super::{
     client::{Answered, Reader},
     download::{Download, Next},
-    head::{Asked, Decision},
+    head::{Again, Asked, Decision},
     pool::After,
     task::FileFacts,
     trouble::Trouble,
@@ -31,12 +31,7 @@ impl Download<'_> {
         match decision {
             Decision::Whole { facts, length } => {
                 if self.position() > 0 {
-                    let why = if facts.ranges == RangeSupport::No && facts.validator == self.facts.validator {
-                        super::head::Again::NotContinued
-                    } else {
-                        super::head::Again::Changed
-                    };
-                    self.start_again(why)?;
+                    self.start_again(if facts.ranges == RangeSupport::No { Again::NotContinued } else { Again::Changed })?;
                 }
                 self.modified = modified;
                 self.learn(FileFacts { final_url, ..facts })?;

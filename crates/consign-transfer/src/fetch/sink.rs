@@ -60,7 +60,8 @@ impl Sink {
             file: Arc::new(opened.file),
             folder: Arc::new(folder),
             path,
-            is_new: opened.before.is_none(),
+            // An earlier run may have made it, and ended before any sync.
+            is_new: synced == 0,
             written: synced,
             synced,
             dirty_since: None,

@@ -38,22 +38,14 @@ pub(crate) enum Committed {
     Before,
 }
 
-/// Gives the finished temporary file its final name, durably. May be repeated.
+/// Gives finished temporary files their final names, durably. May be repeated. The answers are in
+/// the order of the files; each folder is opened and synced once.
 ///
-/// A file or symbolic link under the final name is replaced.
+/// A file or symbolic link under a final name is replaced.
 ///
 /// # Errors
-/// A folder stands under the final name, or the folder cannot be worked in; the temporary file
+/// A folder stands under the final name, or the folder cannot be worked in: the temporary file
 /// stays. `ERROR_FILE_NOT_FOUND`: there is neither a temporary nor a final file.
-pub(crate) fn commit(place: &Place, temporary_name: &OsStr, modified: Option<SystemTime>) -> Result<Committed, Failure> {
-    let folder = open(place)?;
-    let committed = rename(&folder, &Commit { place, temporary_name, modified })?;
-    folder.sync().map_err(|error| local_failure(&error, "sync", &place.folder))?;
-    Ok(committed)
-}
-
-/// [`commit`] for many files: each folder is opened and synced once. The answers are in the order
-/// of the files.
 pub(crate) fn commit_many(files: &[Commit<'_>]) -> Vec<Result<Committed, Failure>> {
     let mut folders: Vec<(&PathBuf, Result<Folder, Failure>)> = Vec::new();
     let mut position = std::collections::HashMap::new();
@@ -182,6 +174,10 @@ mod tests {
     use std::{ffi::OsString, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
     use super::*;
+
+    fn commit(place: &Place, temporary_name: &OsStr, modified: Option<SystemTime>) -> Result<Committed, Failure> {
+        commit_many(&[Commit { place, temporary_name, modified }]).remove(0)
+    }
 
     const TEMPORARY: &str = ".BIT0123456789abcdef.tmp";
 

@@ -9,8 +9,8 @@ mod folder;
 mod place;
 mod temporary;
 
-pub(crate) use commit::{Commit, Committed, commit, commit_many, discard, set_modified};
+pub(crate) use commit::{Commit, commit_many, discard, set_modified};
 pub(crate) use errors::{is_passing, local_failure};
 pub(crate) use folder::Folder;
 pub(crate) use place::Place;
-pub(crate) use temporary::{Opened, find_temporary_files, open_temporary, temporary_name};
+pub(crate) use temporary::{find_temporary_files, open_temporary, temporary_name};

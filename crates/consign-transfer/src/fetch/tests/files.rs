@@ -81,6 +81,6 @@ async fn what_is_no_file_is_fatal() {
     }
     let closed = folder.path().join("closed");
     std::fs::write(&closed, "x").unwrap();
-    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     bench(&closed).fails_for_ever(common::E_ACCESSDENIED, ErrorContext::RemoteFile).await;
 }

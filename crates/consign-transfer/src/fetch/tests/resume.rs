@@ -185,6 +185,14 @@ async fn an_unsatisfied_range_otherwise_starts_again() {
 }
 
 #[tokio::test]
+async fn a_shorter_part_than_asked_for_is_taken_and_goes_on() {
+    let shorter = [Fault::BodyTooShort(399_990), Fault::Header("Content-Range".into(), "bytes 600000-600009/1000000".into())];
+    let bench = Bench::new(Resource::new(body()).then(Fault::end(600_000)).then_all(shorter));
+    bench.done(&body()).await;
+    assert_eq!(bench.ranges()[2].as_deref(), Some("bytes=600010-"));
+}
+
+#[tokio::test]
 async fn it_stops_when_told_and_goes_on_later() {
     let mut bench = Bench::new(Resource::new(body()).then(Fault::stall(700_000)));
     let mut reached = bench.heard.reached.subscribe();
