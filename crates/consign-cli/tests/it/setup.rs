@@ -32,7 +32,6 @@ impl Setup {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("out")).unwrap();
-        // Tests wait for nothing: attempts follow each other at once.
         std::fs::create_dir_all(folder.path().join("config")).unwrap();
         Self { folder, server: Server::start().unwrap() }
     }
