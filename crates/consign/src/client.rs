@@ -231,8 +231,8 @@ impl Client {
         ServiceStatus::read(all)
     }
 
-    /// Asks the service to end in order; jobs go on when it is started again. [`closed`]
-    /// (Self::closed) tells when it has ended.
+    /// Asks the service to end in order; jobs go on when it is started again.
+    /// [`closed`](Self::closed) tells when it has ended.
     ///
     /// # Errors
     /// Only when the connection or the service fails.
