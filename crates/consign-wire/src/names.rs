@@ -24,13 +24,16 @@ pub const JOB_PATH_PREFIX: &str = "/org/consign/job/";
 /// | `GetErrorDescription` | `i` code | `s` symbol, `s` sentence | |
 /// | signal `JobAdded` | | `o` | |
 /// | signal `JobEnded` | | `o` | ACKNOWLEDGED or CANCELLED |
+///
+/// `ListJobs` may answer fewer than were asked for (at most 4096); the total says whether there are
+/// more.
 pub const MANAGER: &str = "org.consign.Manager";
 
 /// The service itself, at [`MANAGER_PATH`].
 ///
 /// | member | type | |
 /// | --- | --- | --- |
-/// | `Stop` | → | ends the service in order, and answers before |
+/// | `Stop` | → | ends the service in order, and answers before; `CO_E_NOT_SUPPORTED` where the engine is embedded |
 /// | property `Version` | `s` | |
 /// | property `ProcessId` | `u` | |
 /// | property `StateFolder` | `s` | |
@@ -47,7 +50,8 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `AddFiles(a` [`NewFileRecord`](crate::NewFileRecord) `)`, `Resume() → i`, `Suspend() → i`,
 /// `Complete() → i`, `Cancel() → i`, `GetError() →` [`ErrorRecord`](crate::ErrorRecord),
 /// `EnumFiles(u start, u count) → a` [`FileRecord`](crate::FileRecord), `SetProperties(a{sv})`
-/// (all or none).
+/// (all or none). `EnumFiles` may answer fewer than were asked for (at most 512); an empty answer is
+/// the end. `GetError` of a job without error is `BG_E_ERROR_INFORMATION_UNAVAILABLE`.
 ///
 /// Properties, writable ones marked *: `Id s`, `Owner u`, `Type u`, `State u`, `StateName s`,
 /// `DisplayName s`*, `Description s`*, `Priority u`*, `BytesTotal t`, `BytesTransferred t`,
@@ -57,7 +61,11 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `SecurityFlags u`*, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
 /// none), `WaitingBecause s`, `NextAttempt x`, `Remark s`.
 ///
-/// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values.
+/// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values. Each
+/// holds all properties that can change, not only those that did: changes are merged while a client
+/// is slow, and a difference from what it was last told could be wrong against what it read since.
+/// `Id`, `Owner`, `Type` and `CreationTime` are never in it. The last one of a job comes just before
+/// its `JobEnded`.
 pub const JOB: &str = "org.consign.Job";
 
 /// `BG_JOB_ENUM_ALL_USERS`. The service is one user's own, so it changes nothing.

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use consign::{AutoComplete, Change, Client, ConnectOptions, Error, Job, JobId, JobState, JobType, Listing, NewFile, Paths, Priority};
+use consign::{
+    AutoComplete, Change, Client, ConnectOptions, Error, Job, JobId, JobState, JobType, Listing, NewFile, Paths, Priority, bits,
+};
 use consign_testkit::{
     Body, Close, Dice, Fault, Resource, Server,
     server::{Framing, Ranges},
@@ -140,6 +142,8 @@ impl Workload {
                 match self.advance(index, client, dice).await {
                     Ok(()) => {}
                     Err(Error::Disconnected) => return,
+                    // It moved on between the look and the call.
+                    Err(error) if error.code() == bits::BG_E_INVALID_STATE => {}
                     Err(error) => panic!("{}: {error}", self.jobs[index].name),
                 }
             }
@@ -210,7 +214,10 @@ impl Workload {
     async fn finish(&mut self, client: &Client, dice: &mut Dice) {
         while self.jobs.iter().any(|job| !job.ended) {
             for index in 0..self.jobs.len() {
-                self.advance(index, client, dice).await.unwrap();
+                match self.advance(index, client, dice).await {
+                    Err(error) if error.code() == bits::BG_E_INVALID_STATE => {}
+                    other => other.unwrap(),
+                }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

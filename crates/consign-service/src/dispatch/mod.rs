@@ -50,7 +50,9 @@ pub(crate) async fn answer(shared: &Shared, peer: &Peer, message: &Message) -> O
     let answer = match carry_out(&call).await {
         Ok(answer) => answer,
         Err(error) => {
-            tracing::debug!(peer = peer.number, path = call.path, member = call.member, %error, "refused");
+            // What a peer sent may stand in the sentence, line ends and all.
+            let error_text = error.to_string();
+            tracing::debug!(peer = peer.number, path = call.path, member = call.member, error = ?error_text, "refused");
             match call.refuse(&error) {
                 Ok(answer) => answer,
                 Err(error) => {

@@ -1,9 +1,12 @@
 //! One peer, from its handshake to its end: its calls in order, one at a time, and beside them the
 //! signals it asked for.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io::ErrorKind,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{net::UnixStream, time::timeout};
@@ -77,6 +80,10 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
     };
     match ended {
         Ok(()) => tracing::debug!(peer = peer.number, "the peer has left"),
+        // While something was being told to it, or before it read everything: that is its right.
+        Err(Ended::Socket(error)) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+            tracing::debug!(peer = peer.number, "the peer has left");
+        }
         Err(reason) => tracing::info!(peer = peer.number, pid = peer.pid, %reason, "the connection was ended"),
     }
 }

@@ -30,17 +30,18 @@ pub(crate) struct Handshake {
     lines: u32,
 }
 
+/// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    WaitingForAuth,
-    WaitingForData,
-    WaitingForBegin,
+    Auth,
+    Data,
+    Begin,
 }
 
 impl Handshake {
     /// With a peer of this uid, as the kernel has it; `guid` names this server.
     pub(crate) const fn new(uid: u32, guid: String) -> Self {
-        Self { uid, guid, state: State::WaitingForAuth, lines: 0 }
+        Self { uid, guid, state: State::Auth, lines: 0 }
     }
 
     /// The next line, without its end.
@@ -54,19 +55,19 @@ impl Handshake {
         };
         let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
         match (self.state, command) {
-            (State::WaitingForAuth, "AUTH") => match argument.split_once(' ').unwrap_or((argument, "")) {
+            (State::Auth, "AUTH") => match argument.split_once(' ').unwrap_or((argument, "")) {
                 ("EXTERNAL", "") => {
-                    self.state = State::WaitingForData;
+                    self.state = State::Data;
                     Step::Answer("DATA".into())
                 }
                 ("EXTERNAL", identity) => self.identify(identity),
                 _ => self.reject(),
             },
-            (State::WaitingForData, "DATA") => self.identify(argument),
-            (State::WaitingForBegin, "BEGIN") => Step::Begin,
+            (State::Data, "DATA") => self.identify(argument),
+            (State::Begin, "BEGIN") => Step::Begin,
             (_, "BEGIN") => Step::Refuse("messages before the handshake is done"),
             // Nothing here is ever done with a descriptor of somebody else.
-            (State::WaitingForBegin, "NEGOTIATE_UNIX_FD") => Step::Answer("ERROR descriptors are not taken".into()),
+            (State::Begin, "NEGOTIATE_UNIX_FD") => Step::Answer("ERROR descriptors are not taken".into()),
             (_, "CANCEL" | "ERROR") => self.reject(),
             _ => Step::Answer("ERROR not expected here".into()),
         }
@@ -76,7 +77,7 @@ impl Handshake {
     /// the kernel says it is.
     fn identify(&mut self, identity: &str) -> Step {
         if identity.is_empty() || identity == hexadecimal(&self.uid.to_string()) {
-            self.state = State::WaitingForBegin;
+            self.state = State::Begin;
             Step::Answer(format!("OK {}", self.guid))
         } else {
             self.reject()
@@ -84,7 +85,7 @@ impl Handshake {
     }
 
     fn reject(&mut self) -> Step {
-        self.state = State::WaitingForAuth;
+        self.state = State::Auth;
         Step::Answer("REJECTED EXTERNAL".into())
     }
 }

@@ -17,7 +17,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -110,7 +110,7 @@ pub(crate) struct Shared {
     mailboxes: Arc<hub::Mailboxes>,
     room: Arc<Semaphore>,
     next_peer: AtomicU64,
-    connections: watch::Sender<u32>,
+    connections: AtomicU32,
     closing: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     /// Ends with the face.
@@ -138,7 +138,7 @@ impl Face {
                 mailboxes,
                 room: stream::room_for_large_messages(),
                 next_peer: AtomicU64::new(1),
-                connections: watch::Sender::new(0),
+                connections: AtomicU32::new(0),
                 closing: watch::Sender::new(false),
                 stop: watch::Sender::new(false),
                 _hub: hub,
@@ -166,12 +166,7 @@ impl Face {
 
     /// How many peers are being served.
     pub fn connections(&self) -> u32 {
-        *self.shared.connections.borrow()
-    }
-
-    /// Told whenever the number of peers changes.
-    pub fn watch_connections(&self) -> watch::Receiver<u32> {
-        self.shared.connections.subscribe()
+        self.shared.connections()
     }
 
     /// Takes no more calls. Each peer still gets the answer to the call in hand, then its
@@ -189,7 +184,7 @@ impl Face {
 
 impl Shared {
     pub(crate) fn connections(&self) -> u32 {
-        *self.connections.borrow()
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub(crate) fn request_stop(&self) {
@@ -202,13 +197,13 @@ struct Counted<'a>(&'a Shared);
 
 impl<'a> Counted<'a> {
     fn new(shared: &'a Shared) -> Self {
-        shared.connections.send_modify(|count| *count += 1);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         Self(shared)
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.connections.send_modify(|count| *count -= 1);
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -100,10 +100,11 @@ fn matches(rule: &MatchRule<'_>, signal: Sketch<'_>) -> bool {
         })
 }
 
-/// `arg0path`: equal, or one of the two ends with a slash and begins the other.
+/// `arg0path`: equal, or one of the two is a folder, so to speak, above the other. A path that ends
+/// with a slash is the root alone.
 fn wanted_path(wanted: &str, first: First<'_>) -> bool {
     let (First::Text(given) | First::Path(given)) = first;
-    given == wanted || (wanted.ends_with('/') && given.starts_with(wanted)) || (given.ends_with('/') && wanted.starts_with(given))
+    given == wanted || (wanted == "/" && given.starts_with('/')) || (given.ends_with('/') && wanted.starts_with(given))
 }
 
 fn is_this_service(name: &BusName<'_>) -> bool {
@@ -158,7 +159,8 @@ mod tests {
             ("arg1='x'", false, false),
             ("arg0namespace='org.consign'", true, false),
             ("arg0namespace='org.cons'", false, false),
-            ("arg0path='/org/consign/job/'", false, true),
+            ("arg0path='/'", false, true),
+            ("arg0path='/org/consign/job'", false, false),
             ("arg0path='/org/consign/job/1'", false, true),
             ("type='signal',interface='org.consign.Manager',member='JobEnded'", false, false),
             ("eavesdrop='true'", true, true),

@@ -20,7 +20,8 @@ use super::{
     start::{ERROR, READY, say},
 };
 
-/// Tells the second process from the first.
+/// Tells the second process from the first: its value is the first one's pid, so that whoever merely
+/// inherits the variable is not taken for the second.
 const MARK: &str = "CONSIGN_DETACHED";
 
 /// What the service keeps of the environment: where things live, language and time, and whom to
@@ -35,7 +36,8 @@ const LONGEST_LINE: u64 = 4096;
 
 /// Whether this is the second process.
 pub(super) fn is_detached() -> bool {
-    env::var_os(MARK).is_some()
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    parent.is_some() && env::var(MARK).ok() == parent
 }
 
 /// In the first process: starts the second and waits until it serves.
@@ -47,7 +49,7 @@ pub(super) fn start_again() -> Result<(), StartError> {
         .args(env::args_os().skip(1))
         .env_clear()
         .envs(env::vars_os().filter(|(name, _)| is_kept(name)))
-        .env(MARK, "1")
+        .env(MARK, std::process::id().to_string())
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

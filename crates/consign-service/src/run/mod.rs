@@ -70,6 +70,10 @@ impl fmt::Debug for RunOptions {
 
 /// Starts the service and serves until it is told to end (`Stop`, SIGTERM, SIGINT) or is idle.
 ///
+/// Idle means that for [`ServiceSettings::idle_exit`] no client was connected and nothing stored can
+/// become due without one. A job that becomes due only in days keeps the service, which then uses
+/// no processor time; it does not ask systemd to wake it.
+///
 /// # Errors
 /// When it did not start. Once it serves, it ends well.
 pub async fn run(options: RunOptions) -> Result<(), StartError> {

@@ -1,7 +1,10 @@
 //! The calls, one for one.
 
 use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits};
-use consign_core::{Guid, Hresult, common::E_INVALIDARG};
+use consign_core::{
+    Guid, Hresult,
+    common::{E_INVALIDARG, S_OK},
+};
 
 use super::{
     api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
@@ -51,14 +54,16 @@ impl Service {
             let _ = reply.send(Err(ending()));
             return;
         }
-        match self.step(id, event) {
-            Err(failure) => {
+        // Who asks for a completion that is under way already, perhaps because a crash took the
+        // first answer along, hears how it ends.
+        let joins = event == Event::Complete
+            && self.jobs.get(&id).is_some_and(|entry| matches!(entry.core.machine.state, State::Completing { .. }));
+        let decided = if joins { Ok(S_OK) } else { self.step(id, event) };
+        match (decided, self.jobs.get_mut(&id)) {
+            (Ok(_), Some(entry)) => entry.activity.waiting.push(reply),
+            (Ok(_), None) => drop(reply),
+            (Err(failure), _) => {
                 let _ = reply.send(Err(failure));
-            }
-            Ok(_) => {
-                if let Some(entry) = self.jobs.get_mut(&id) {
-                    entry.activity.waiting = Some(reply);
-                }
             }
         }
     }
@@ -227,7 +232,7 @@ impl Service {
     fn due(&self) -> Due {
         let busy = [JobState::Queued, JobState::Connecting, JobState::Transferring];
         let completing = self.jobs.values().any(|entry| {
-            matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending || entry.activity.waiting.is_some()
+            matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending || !entry.activity.waiting.is_empty()
         });
         if self.fetches > 0 || completing || busy.iter().any(|state| self.index.states.contains_key(state)) {
             return Due::Now;

@@ -378,7 +378,9 @@ impl Service {
                 self.step(id, Event::Committed(outcome))
             }
         };
-        if let Some(reply) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.waiting.take()) {
+        let waiting = self.jobs.get_mut(&id).map(|entry| std::mem::take(&mut entry.activity.waiting)).unwrap_or_default();
+        for reply in waiting {
+            let answer = answer.clone();
             self.batch.answers.push(Box::new(move |stored| {
                 let _ = reply.send(stored.and(answer));
             }));

@@ -100,7 +100,7 @@ pub(super) struct Activity {
     /// What waits until no fetch is under way.
     pub(super) afterwards: Option<Afterwards>,
     /// Who waits for the end of `Complete` or `Cancel`.
-    pub(super) waiting: Option<super::handle::Reply<consign_core::Hresult>>,
+    pub(super) waiting: Vec<super::handle::Reply<consign_core::Hresult>>,
     /// Whether the size of a file that waits is being asked for.
     pub(super) probing: bool,
     /// Files before this one were asked for their size in this attempt.

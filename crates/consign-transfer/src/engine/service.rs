@@ -243,8 +243,10 @@ impl Service {
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
             self.index.place(&entry.core, &mut entry.activity.keys);
             let still_ending = matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending;
-            if let Some(reply) = entry.activity.waiting.take_if(|_| !still_ending) {
-                let _ = reply.send(Err(failure.clone()));
+            if !still_ending {
+                for reply in entry.activity.waiting.drain(..) {
+                    let _ = reply.send(Err(failure.clone()));
+                }
             }
         }
         for id in &batch.added {

@@ -199,7 +199,7 @@ impl Service {
         let quiet = old.map(|(_, (_, id))| *id).filter(|id| {
             self.jobs
                 .get(id)
-                .is_some_and(|entry| !entry.core.cleanup_pending && entry.activity.fetching == 0 && entry.activity.waiting.is_none())
+                .is_some_and(|entry| !entry.core.cleanup_pending && entry.activity.fetching == 0 && entry.activity.waiting.is_empty())
         });
         let forgotten: Vec<JobId> = quiet.collect();
         for id in forgotten {

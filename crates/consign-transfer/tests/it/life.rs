@@ -64,7 +64,7 @@ fn many_files_of_one_job_share_few_connections() {
         }
         let most = u64::from(bench.settings.fetch.files_at_once);
         let used = bench.server.connections();
-        assert!(used as u64 <= most, "{used} connections for files that are fetched {most} at a time");
+        assert!(used <= most, "{used} connections for files that are fetched {most} at a time");
     });
 }
 
