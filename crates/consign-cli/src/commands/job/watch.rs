@@ -40,6 +40,10 @@ pub(super) async fn run(client: &Client, names: &[String], console: &Console) ->
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
     };
     watch.view.screen.keep();
+    if matches!(result, Ok(Exit::Interrupted)) && console.stdout.is_terminal {
+        // The terminal has echoed the interrupt: what follows begins on a line of its own.
+        console.line("")?;
+    }
     result
 }
 
