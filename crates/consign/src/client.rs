@@ -34,7 +34,9 @@ struct Inner {
 
 /// Where another connection comes from.
 enum Origin {
-    Service { paths: Paths, options: ConnectOptions },
+    Service(Box<(Paths, ConnectOptions)>),
+    #[cfg(feature = "embedded")]
+    Embedded(Arc<crate::embedded::Host>),
 }
 
 /// How to reach the service.
@@ -108,7 +110,7 @@ impl Client {
             Some(paths) => paths.clone(),
             None => Paths::from_environment(|name| std::env::var_os(name))?,
         };
-        let origin = Origin::Service { paths, options };
+        let origin = Origin::Service(Box::new((paths, options)));
         let connection = origin.connect().await?;
         Ok(Self::new(origin, connection))
     }
@@ -116,6 +118,13 @@ impl Client {
     fn new(origin: Origin, connection: Connection) -> Self {
         let connection = RwLock::new(Arc::new(connection));
         Self(Arc::new(Inner { origin, connection, reconnecting: tokio::sync::Mutex::default() }))
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn of_host(host: Arc<crate::embedded::Host>) -> Result<Self> {
+        let origin = Origin::Embedded(host);
+        let connection = origin.connect().await?;
+        Ok(Self::new(origin, connection))
     }
 
     /// Connects again if the connection was closed, by the same rules as the first time. Jobs of
@@ -222,8 +231,8 @@ impl Client {
         ServiceStatus::read(all)
     }
 
-    /// Asks the service to end in order; jobs go on when it is started again. [`closed`]
-    /// (Self::closed) tells when it has ended.
+    /// Asks the service to end in order; jobs go on when it is started again.
+    /// [`closed`](Self::closed) tells when it has ended.
     ///
     /// # Errors
     /// Only when the connection or the service fails.
@@ -261,11 +270,16 @@ impl std::fmt::Debug for Client {
 impl Origin {
     async fn connect(&self) -> Result<Connection> {
         match self {
-            Self::Service { paths, options } => match (Connection::dial(paths).await?, options.start) {
-                (Some(connection), _) => Ok(connection),
-                (None, StartPolicy::Never) => Err(Error::NotRunning),
-                (None, StartPolicy::OnDemand) => start::on_demand(paths, options.program.as_deref()).await,
-            },
+            Self::Service(service) => {
+                let (paths, options) = &**service;
+                match (Connection::dial(paths).await?, options.start) {
+                    (Some(connection), _) => Ok(connection),
+                    (None, StartPolicy::Never) => Err(Error::NotRunning),
+                    (None, StartPolicy::OnDemand) => start::on_demand(paths, options.program.as_deref()).await,
+                }
+            }
+            #[cfg(feature = "embedded")]
+            Self::Embedded(host) => host.connect().await,
         }
     }
 }
