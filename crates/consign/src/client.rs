@@ -148,7 +148,8 @@ impl Client {
     }
 
     /// `IBackgroundCopyManager::CreateJob`: an empty job in SUSPENDED. Names need not be unique.
-    /// It takes along the proxy variables of this process.
+    /// It takes along the proxy variables of this process, and its umask for the mode of finished
+    /// files.
     ///
     /// # Errors
     /// `E_INVALIDARG` (name empty, over 256 characters, or with control characters), `E_NOTIMPL`
@@ -168,6 +169,9 @@ impl Client {
             ProxyEnvironment::Given(variables) => variables,
         };
         values.insert("ProxyEnvironment", variables.into());
+        if let Some(umask) = umask() {
+            values.insert("Umask", umask.into());
+        }
         let body = (display_name, job_type.number(), values);
         let (_, id): (OwnedObjectPath, String) = self.call(names::MANAGER, "CreateJob", &body).await?;
         Ok(self.job(id.parse().map_err(Error::protocol)?))
@@ -290,6 +294,14 @@ fn proxy_variables(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String
         [("http_proxy", None), ("https_proxy", Some("HTTPS_PROXY")), ("all_proxy", Some("ALL_PROXY")), ("no_proxy", Some("NO_PROXY"))];
     let value = |lower: &str, upper: Option<&str>| variable(lower).or_else(|| upper.and_then(&variable)).filter(|value| !value.is_empty());
     names.into_iter().filter_map(|(lower, upper)| Some((lower.to_owned(), value(lower, upper)?))).collect()
+}
+
+/// The umask of this process. Read from `/proc`, because `umask(2)` can only be asked by setting
+/// it, and other threads would make files meanwhile.
+fn umask() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(digits.trim(), 8).ok()
 }
 
 #[cfg(test)]

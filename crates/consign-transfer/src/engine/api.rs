@@ -21,6 +21,8 @@ pub struct NewJob {
     /// The proxy variables of the caller's environment (`http_proxy`, `https_proxy`, `all_proxy`,
     /// `no_proxy`), for `ProxyUsage::Preconfig`. Other names are ignored.
     pub proxy_environment: BTreeMap<String, String>,
+    /// The caller's umask, for the mode of finished files; 022 where it is not told.
+    pub umask: Option<u32>,
 }
 
 /// `AddFile`, `AddFileWithRanges`: one file of a job.

@@ -19,6 +19,9 @@ use crate::{
     machine::{self, Choices, Event, State},
 };
 
+/// What most systems begin with.
+const DEFAULT_UMASK: u32 = 0o022;
+
 impl Service {
     pub(super) fn command(&mut self, command: Command) {
         match command {
@@ -121,6 +124,7 @@ impl Service {
             proxy: ProxySettings::default(),
             proxy_environment: intake::proxy_environment(&new.proxy_environment),
             security_flags: SecurityFlags::default(),
+            umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
             active: now.monotonic,

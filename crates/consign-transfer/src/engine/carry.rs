@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     fetch::{Checkpoint, FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    files::FileMode,
     machine::{Action, Attempt, CommitOutcome, Event, Severity, State},
 };
 
@@ -392,10 +393,11 @@ impl Service {
         let Some(what) = entry.activity.afterwards.take() else { return };
         let turn = if std::mem::take(&mut entry.activity.completing_again) { Turn::Again } else { Turn::First };
         let files = entry.files.clone();
+        let mode = FileMode::of_umask(entry.core.umask);
         let reports = self.reports.clone();
         self.transfers.spawn_blocking(move || {
             let handled = match what {
-                Afterwards::Commit => handling::commit(&files, turn),
+                Afterwards::Commit => handling::commit(&files, mode, turn),
                 Afterwards::Discard => handling::discard(&files),
             };
             let _ = reports.send(Report::Handled { job: id, handled });

@@ -43,6 +43,8 @@ pub(super) struct Core {
     pub(super) proxy: ProxySettings,
     pub(super) proxy_environment: ProxyEnvironment,
     pub(super) security_flags: SecurityFlags,
+    /// Of the application that made the job.
+    pub(super) umask: u32,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
     /// The same on the clock that can be waited for.

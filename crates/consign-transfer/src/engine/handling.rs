@@ -7,7 +7,7 @@ use super::{
     entry::{FileEntry, Stage},
     report::Handled,
 };
-use crate::files::{Commit, Committed, commit_many, discard as discard_one};
+use crate::files::{Commit, Committed, FileMode, commit_many, discard as discard_one};
 
 /// Whether an earlier process may have renamed some already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub(super) enum Turn {
 }
 
 /// Names for the finished files; then, if that went well, nothing left of the others.
-pub(super) fn commit(files: &[FileEntry], turn: Turn) -> Handled {
+pub(super) fn commit(files: &[FileEntry], mode: FileMode, turn: Turn) -> Handled {
     let finished: Vec<(u32, &FileEntry)> = (0..).zip(files).filter(|(_, file)| file.stage == Stage::Transferred).collect();
     let commits: Vec<Commit<'_>> = finished
         .iter()
-        .map(|(_, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified() })
+        .map(|(_, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified(), mode })
         .collect();
     let (mut named, mut lost, mut failed) = (Vec::new(), Vec::new(), None);
     for ((number, file), result) in finished.iter().zip(commit_many(&commits)) {

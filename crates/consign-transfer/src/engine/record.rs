@@ -81,9 +81,9 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
                 files_transferred, notify_flags, proxy_usage, proxy_list, proxy_bypass, proxy_http, proxy_https, proxy_all, proxy_none,
                 security_flags, created, modified, transferred, ended, minimum_retry_delay, no_progress_timeout, maximum_download_time,
                 auto_complete, error_count, error_code, error_context, error_sentence, error_file, error_at, retry_at,
-                no_progress_since, active_before, cleanup_pending)
+                no_progress_since, active_before, cleanup_pending, umask)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
+                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)",
         )?
         .execute(params![
             core.id.guid().as_bytes().as_slice(),
@@ -123,6 +123,7 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             machine.no_progress_since.map(|since| since.wall.as_millis()),
             millis(machine.active_before),
             core.cleanup_pending,
+            core.umask,
         ])?;
     Ok(())
 }
@@ -266,6 +267,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         error_file: row.get("error_file")?,
         error_at: Timestamp::from_millis(row.get("error_at")?),
         cleanup_pending: row.get("cleanup_pending")?,
+        umask: row.get("umask")?,
         machine,
         turn: 0,
     })

@@ -35,7 +35,8 @@ CREATE TABLE jobs (
     retry_at INTEGER,
     no_progress_since INTEGER,
     active_before INTEGER NOT NULL,
-    cleanup_pending INTEGER NOT NULL
+    cleanup_pending INTEGER NOT NULL,
+    umask INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- No foreign key: INSERT OR REPLACE of a job would take its files along.
