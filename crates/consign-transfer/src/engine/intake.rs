@@ -90,7 +90,7 @@ pub(super) fn file(new: NewFile, settings: &Settings, exempt: bool, random: &dyn
     })
 }
 
-fn url(text: &str) -> Result<(), Failure> {
+pub(super) fn url(text: &str) -> Result<(), Failure> {
     if text.chars().count() > limits::URL {
         return Err(invalid(format!("the URL has more than {} characters", limits::URL)));
     }
@@ -107,7 +107,7 @@ fn url(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn ranges(ranges: &[FileRange], most: usize) -> Result<(), Failure> {
+pub(super) fn ranges(ranges: &[FileRange], most: usize) -> Result<(), Failure> {
     if ranges.len() > most {
         return Err(Failure::refused(bits::BG_E_TOO_MANY_RANGES_IN_FILE, format!("a file may have {most} ranges")));
     }

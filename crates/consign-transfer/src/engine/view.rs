@@ -109,7 +109,8 @@ pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
 
 /// A list of proxies, each without its password.
 fn shown_proxies(list: &str) -> String {
-    let shown = list.split_whitespace().map(|proxy| {
+    let proxies = list.split(|character: char| character.is_whitespace() || character == ';').filter(|proxy| !proxy.is_empty());
+    let shown = proxies.map(|proxy| {
         if proxy.contains("://") {
             ShownUrl(proxy).to_string()
         } else {
