@@ -23,12 +23,15 @@ pub(crate) struct Arguments {
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
-The service of this user is started when it is needed. CONSIGN_DIR puts its socket, its state and
+The service of this user is started when it is needed. CONSIGN_DIR puts its socket, its state and \
 its configuration under one folder.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Fetch files, and wait for them.
+    ///
+    /// All URLs become one job that the service completes by itself. Interrupting the command, closing
+    /// the terminal or killing the service does not end the job; an error keeps it.
     Get(Get),
     /// Make, change and look at jobs.
     #[command(subcommand)]
@@ -43,10 +46,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Fetch files, and wait for them.
-///
-/// All URLs become one job that the service completes by itself. Interrupting the command, closing
-/// the terminal or killing the service does not end the job; an error keeps it.
 #[derive(Args)]
 pub(crate) struct Get {
     /// What to fetch: http, https or file.

@@ -47,6 +47,18 @@ struct Proxy {
     bypass: Option<String>,
 }
 
+/// A job of which no more is said.
+#[derive(Serialize)]
+pub(crate) struct Id {
+    id: String,
+}
+
+impl From<consign::JobId> for Id {
+    fn from(id: consign::JobId) -> Self {
+        Self { id: id.to_string() }
+    }
+}
+
 /// The last error of a job, as `job error` prints it.
 #[derive(Serialize)]
 pub(crate) struct Error {

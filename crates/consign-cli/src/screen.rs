@@ -18,12 +18,14 @@ impl<W: Write> Screen<W> {
     /// Draws these lines over those before, in one write. None of them may be wider than the
     /// terminal; where it was made narrower meanwhile, they are cut instead of wrapped.
     pub(crate) fn draw(&mut self, lines: &[String]) -> io::Result<()> {
-        let mut frame = String::from("\x1b[?7l");
+        // An interrupt typed at the terminal is echoed where the cursor stands.
+        let mut frame = String::from("\r\x1b[?7l");
         if self.drawn > 0 {
             frame += &format!("\x1b[{}A", self.drawn);
         }
         for line in lines {
-            frame += &format!("\r{line}\x1b[K\n");
+            // Erased before it is written: a full line leaves the cursor on its last letter.
+            frame += &format!("\r\x1b[K{line}\n");
         }
         frame += "\x1b[J\x1b[?7h";
         self.drawn = lines.len();
@@ -57,7 +59,7 @@ mod tests {
         let text = String::from_utf8(terminal).unwrap();
         assert_eq!(
             text,
-            "\x1b[?7l\ra\x1b[K\n\rb\x1b[K\n\x1b[J\x1b[?7h\x1b[?7l\x1b[2A\rc\x1b[K\n\x1b[J\x1b[?7h\x1b[?7l\x1b[1A\x1b[J\x1b[?7h"
+            "\r\x1b[?7l\r\x1b[Ka\n\r\x1b[Kb\n\x1b[J\x1b[?7h\r\x1b[?7l\x1b[2A\r\x1b[Kc\n\x1b[J\x1b[?7h\r\x1b[?7l\x1b[1A\x1b[J\x1b[?7h"
         );
     }
 }

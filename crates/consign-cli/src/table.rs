@@ -6,6 +6,7 @@ use crate::text::{cut, width};
 pub(crate) struct Table {
     headings: Vec<&'static str>,
     flexible: usize,
+    expendable: &'static [usize],
     rows: Vec<Vec<String>>,
 }
 
@@ -17,7 +18,13 @@ const LEAST: usize = 8;
 impl Table {
     /// A table whose column number `flexible` gives way before the last one does.
     pub(crate) fn new(headings: &[&'static str], flexible: usize) -> Self {
-        Self { headings: headings.to_vec(), flexible, rows: Vec::new() }
+        Self { headings: headings.to_vec(), flexible, expendable: &[], rows: Vec::new() }
+    }
+
+    /// Columns to leave out, the first one first, where the others cannot give way any more.
+    pub(crate) const fn expendable(mut self, columns: &'static [usize]) -> Self {
+        self.expendable = columns;
+        self
     }
 
     /// One more row, of harmless text.
@@ -34,25 +41,36 @@ impl Table {
                 widths[index] = widths[index].max(width(cell));
             }
         }
+        let mut kept: Vec<usize> = (0..count).collect();
         if let Some(columns) = columns {
-            let mut excess = (widths.iter().sum::<usize>() + GAP * (count - 1)).saturating_sub(columns);
+            let mut expendable = self.expendable.iter();
+            let excess = loop {
+                let wanted = kept.iter().map(|index| widths[*index] + GAP).sum::<usize>() - GAP;
+                let can_give: usize = [count - 1, self.flexible].iter().map(|index| widths[*index].saturating_sub(LEAST)).sum();
+                let excess = wanted.saturating_sub(columns);
+                match expendable.next() {
+                    Some(index) if excess > can_give => kept.retain(|kept| kept != index),
+                    _ => break excess,
+                }
+            };
+            let mut excess = excess;
             for index in [count - 1, self.flexible] {
                 let give = widths[index].saturating_sub(LEAST).min(excess);
                 widths[index] -= give;
                 excess -= give;
             }
         }
-        let heading = self.headings.iter().map(|heading| (*heading).to_owned()).collect();
-        std::iter::once(&heading).chain(&self.rows).map(|row| line(row, &widths, columns)).collect()
+        let heading: Vec<String> = self.headings.iter().map(|heading| (*heading).to_owned()).collect();
+        std::iter::once(&heading).chain(&self.rows).map(|row| line(row, &kept, &widths, columns)).collect()
     }
 }
 
-fn line(cells: &[String], widths: &[usize], columns: Option<usize>) -> String {
+fn line(cells: &[String], kept: &[usize], widths: &[usize], columns: Option<usize>) -> String {
     let mut line = String::new();
-    for (cell, column) in cells.iter().zip(widths) {
-        let cell = cut(cell, *column);
+    for index in kept {
+        let cell = cut(&cells[*index], widths[*index]);
         line.push_str(&cell);
-        line.extend(std::iter::repeat_n(' ', column - width(&cell) + GAP));
+        line.extend(std::iter::repeat_n(' ', widths[*index] - width(&cell) + GAP));
     }
     let line = line.trim_end();
     columns.map_or_else(|| line.to_owned(), |columns| cut(line, columns))
@@ -78,6 +96,13 @@ mod tests {
     fn the_last_column_gives_way_first() {
         assert_eq!(table().lines(Some(30)), ["ID  NAME          WHY", "1   a short name  the server …", "22  漢字"]);
         assert_eq!(table().lines(Some(24)), ["ID  NAME        WHY", "1   a short n…  the ser…", "22  漢字"]);
+    }
+
+    #[test]
+    fn some_columns_are_left_out_before_any_is_lost() {
+        let table = table().expendable(&[0]);
+        assert_eq!(table.lines(Some(22)), ["ID  NAME      WHY", "1   a short…  the ser…", "22  漢字"]);
+        assert_eq!(table.lines(Some(20)), ["NAME        WHY", "a short n…  the ser…", "漢字"]);
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub(crate) fn bytes(count: u64) -> String {
 pub(crate) fn percent(progress: &JobProgress) -> Option<u64> {
     let total = progress.bytes_total?;
     match total {
-        // Nothing to move: done when the files are.
+        // Nothing to move: done when the files are, if there are any.
+        0 if progress.files_total == 0 => None,
         0 => Some(if progress.files_transferred >= progress.files_total { 100 } else { 0 }),
         _ => u64::try_from(u128::from(progress.bytes_transferred.min(total)) * 100 / u128::from(total)).ok(),
     }
@@ -195,9 +196,9 @@ mod tests {
     fn a_time_of_another_day_has_its_date() {
         let calendar = Calendar(TimeZone::UTC);
         let noon = Timestamp::from_millis(1_795_262_671_000);
-        assert_eq!(calendar.short(noon, noon), "11:24:31");
-        assert_eq!(calendar.short(noon, noon + Duration::from_secs(86_400)), "2026-11-21 11:24:31");
-        assert_eq!(exact(noon), "2026-11-21T11:24:31.000Z");
+        assert_eq!(calendar.short(noon, noon), "12:04:31");
+        assert_eq!(calendar.short(noon, noon + Duration::from_secs(86_400)), "2026-11-21 12:04:31");
+        assert_eq!(exact(noon), "2026-11-21T12:04:31.000Z");
         assert_eq!(exact(Timestamp::from_millis(i64::MAX)), "9999-12-30T22:00:00.999Z");
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Line {
     pub(crate) state: JobState,
     pub(crate) progress: JobProgress,
     /// Why it stands still, if it does.
+    pub(crate) because: Option<String>,
+    /// The same, with all that is known of it.
     pub(crate) words: Option<String>,
     /// Bytes in a second.
     pub(crate) rate: Option<u64>,
@@ -35,7 +37,7 @@ impl Line {
             Some(error) if job.state == JobState::Error => Some(wording::error(error)),
             _ => wording::waiting(job.waiting_because.as_deref(), job.next_attempt, calendar, now),
         };
-        Self::new(&job.display_name, job.state, job.progress, words, rate)
+        Self::new(&job.display_name, job.state, job.progress, job.waiting_because.clone(), words, rate)
     }
 
     pub(crate) fn of_summary(job: &JobSummary, rate: &Rate, calendar: &Calendar, now: Timestamp) -> Self {
@@ -43,16 +45,17 @@ impl Line {
             Some((code, sentence)) if job.state == JobState::Error => Some(format!("{} ({})", shown(sentence), describe(*code).symbol)),
             _ => wording::waiting(job.waiting_because.as_deref(), job.next_attempt, calendar, now),
         };
-        Self::new(&job.display_name, job.state, job.progress, words, rate)
+        Self::new(&job.display_name, job.state, job.progress, job.waiting_because.clone(), words, rate)
     }
 
-    fn new(name: &str, state: JobState, progress: JobProgress, words: Option<String>, rate: &Rate) -> Self {
+    fn new(name: &str, state: JobState, progress: JobProgress, because: Option<String>, words: Option<String>, rate: &Rate) -> Self {
         let now = Instant::now();
         let moving = state == JobState::Transferring;
         Self {
             name: shown(name),
             state,
             progress,
+            because,
             words: words.filter(|_| !moving),
             rate: rate.per_second(now).filter(|_| moving),
             time_left: rate.time_left(now, progress.bytes_total).filter(|_| moving),
@@ -140,12 +143,25 @@ pub(crate) fn plain(line: &Line) -> String {
     text
 }
 
-/// Decides which lines are worth printing where each stays: a new state, a tenth more, or ten
-/// seconds.
+/// Decides which lines are worth printing where each stays: a new state or reason, a tenth more, or
+/// some time.
 #[derive(Debug)]
 pub(crate) struct Sparse {
-    last: Option<(Instant, JobState, Option<String>, Option<u64>)>,
+    last: Option<Printed>,
 }
+
+#[derive(Debug)]
+struct Printed {
+    at: Instant,
+    state: JobState,
+    because: Option<String>,
+    tenth: Option<u64>,
+}
+
+/// While bytes come.
+const OFTEN: Duration = Duration::from_secs(10);
+/// While it is tried again and again for the same reason.
+const RARELY: Duration = Duration::from_secs(60);
 
 impl Sparse {
     pub(crate) const fn new() -> Self {
@@ -159,14 +175,15 @@ impl Sparse {
 
     pub(crate) fn is_worth(&mut self, line: &Line, now: Instant) -> bool {
         let tenth = text::percent(&line.progress).map(|percent| percent / 10);
-        let worth = self.last.as_ref().is_none_or(|(then, state, words, before)| {
-            *state != line.state
-                || *words != line.words
-                || tenth > *before
-                || now.duration_since(*then) >= Duration::from_secs(10) && line.state == JobState::Transferring
+        let worth = self.last.as_ref().is_none_or(|last| match line.state {
+            // On the way from one attempt to the next: what comes of it is worth a line.
+            JobState::Connecting | JobState::Queued => false,
+            JobState::Transferring => last.state != line.state || tenth > last.tenth || now.duration_since(last.at) >= OFTEN,
+            JobState::TransientError => last.state != line.state || last.because != line.because || now.duration_since(last.at) >= RARELY,
+            _ => last.state != line.state || last.because != line.because,
         });
         if worth {
-            self.last = Some((now, line.state, line.words.clone(), tenth));
+            self.last = Some(Printed { at: now, state: line.state, because: line.because.clone(), tenth });
         }
         worth
     }
@@ -181,6 +198,7 @@ mod tests {
             name: "maps-of-everywhere-and-some-more.tar".into(),
             state: JobState::Transferring,
             progress: JobProgress { bytes_total: Some(40 << 20), bytes_transferred: 12 << 20, files_total: 1, files_transferred: 0 },
+            because: None,
             words: None,
             rate: Some(3 << 20),
             time_left: Some(Duration::from_secs(9)),
@@ -191,14 +209,14 @@ mod tests {
     fn a_wide_line_has_everything() {
         assert_eq!(
             line().fit(120, 32),
-            "maps-of-everywhere-and-some-mor…  [==========>                        ]   30 %  12.0 MiB of 40.0 MiB  3.0 MiB/s  9 s left"
+            "maps-of-everywhere-and-some-mor…  [==========>                       ]   30 %  12.0 MiB of 40.0 MiB  3.0 MiB/s  9 s left"
         );
     }
 
     #[test]
     fn a_narrow_line_has_what_tells_most() {
         assert_eq!(line().fit(80, 32), "maps-of-everywhere-and-so…   30 %  12.0 MiB of 40.0 MiB  3.0 MiB/s  9 s left");
-        assert_eq!(line().fit(60, 32), "maps-of-everywhere-…  [==>       ]   30 %  3.0 MiB/s  9 s left");
+        assert_eq!(line().fit(60, 32), "maps-of-everywhere-…   30 %  3.0 MiB/s  9 s left");
         assert_eq!(line().fit(30, 32), "maps-of-e…   30 %  3.0 MiB/s");
     }
 
@@ -237,8 +255,15 @@ mod tests {
         assert!(sparse.is_worth(&line, at(11)), "ten seconds");
         line.progress.bytes_transferred = 20 << 20;
         assert!(sparse.is_worth(&line, at(12)), "a tenth");
-        line.state = JobState::Queued;
+        line.state = JobState::TransientError;
+        line.because = Some("of rain".into());
         assert!(sparse.is_worth(&line, at(12)), "a state");
-        assert!(!sparse.is_worth(&line, at(100)), "it stands still");
+        line.state = JobState::Connecting;
+        assert!(!sparse.is_worth(&line, at(17)), "an attempt");
+        line.state = JobState::TransientError;
+        assert!(!sparse.is_worth(&line, at(17)), "the same again");
+        line.because = Some("of snow".into());
+        assert!(sparse.is_worth(&line, at(22)), "a reason");
+        assert!(sparse.is_worth(&line, at(82)), "a minute");
     }
 }

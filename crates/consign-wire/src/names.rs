@@ -16,7 +16,7 @@ pub const JOB_PATH_PREFIX: &str = "/org/consign/job/";
 ///
 /// | member | in | out | |
 /// | --- | --- | --- | --- |
-/// | `CreateJob` | `s` display name, `u` type, `a{sv}` options | `o`, `s` id | options: the writable properties of a job, and `ProxyEnvironment` `a{ss}` |
+/// | `CreateJob` | `s` display name, `u` type, `a{sv}` options | `o`, `s` id | options: the writable properties of a job, `ProxyEnvironment` `a{ss}`, and `Umask` `u` for the mode of finished files |
 /// | `GetJob` | `s` id | `o` | live jobs only, as BITS has it |
 /// | `FindJob` | `s` id, beginning of an id, or display name | `o` | finished jobs too |
 /// | `EnumJobs` | `u` [`ENUM_ALL_USERS`], [`ENUM_FINISHED`] | `ao` | |

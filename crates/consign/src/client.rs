@@ -34,7 +34,9 @@ struct Inner {
 
 /// Where another connection comes from.
 enum Origin {
-    Service { paths: Paths, options: ConnectOptions },
+    Service(Box<(Paths, ConnectOptions)>),
+    #[cfg(feature = "embedded")]
+    Embedded(Arc<crate::embedded::Host>),
 }
 
 /// How to reach the service.
@@ -108,7 +110,7 @@ impl Client {
             Some(paths) => paths.clone(),
             None => Paths::from_environment(|name| std::env::var_os(name))?,
         };
-        let origin = Origin::Service { paths, options };
+        let origin = Origin::Service(Box::new((paths, options)));
         let connection = origin.connect().await?;
         Ok(Self::new(origin, connection))
     }
@@ -116,6 +118,13 @@ impl Client {
     fn new(origin: Origin, connection: Connection) -> Self {
         let connection = RwLock::new(Arc::new(connection));
         Self(Arc::new(Inner { origin, connection, reconnecting: tokio::sync::Mutex::default() }))
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn of_host(host: Arc<crate::embedded::Host>) -> Result<Self> {
+        let origin = Origin::Embedded(host);
+        let connection = origin.connect().await?;
+        Ok(Self::new(origin, connection))
     }
 
     /// Connects again if the connection was closed, by the same rules as the first time. Jobs of
@@ -139,7 +148,8 @@ impl Client {
     }
 
     /// `IBackgroundCopyManager::CreateJob`: an empty job in SUSPENDED. Names need not be unique.
-    /// It takes along the proxy variables of this process.
+    /// It takes along the proxy variables of this process, and its umask for the mode of finished
+    /// files.
     ///
     /// # Errors
     /// `E_INVALIDARG` (name empty, over 256 characters, or with control characters), `E_NOTIMPL`
@@ -159,6 +169,9 @@ impl Client {
             ProxyEnvironment::Given(variables) => variables,
         };
         values.insert("ProxyEnvironment", variables.into());
+        if let Some(umask) = umask() {
+            values.insert("Umask", umask.into());
+        }
         let body = (display_name, job_type.number(), values);
         let (_, id): (OwnedObjectPath, String) = self.call(names::MANAGER, "CreateJob", &body).await?;
         Ok(self.job(id.parse().map_err(Error::protocol)?))
@@ -222,8 +235,8 @@ impl Client {
         ServiceStatus::read(all)
     }
 
-    /// Asks the service to end in order; jobs go on when it is started again. [`closed`]
-    /// (Self::closed) tells when it has ended.
+    /// Asks the service to end in order; jobs go on when it is started again.
+    /// [`closed`](Self::closed) tells when it has ended.
     ///
     /// # Errors
     /// Only when the connection or the service fails.
@@ -261,11 +274,16 @@ impl std::fmt::Debug for Client {
 impl Origin {
     async fn connect(&self) -> Result<Connection> {
         match self {
-            Self::Service { paths, options } => match (Connection::dial(paths).await?, options.start) {
-                (Some(connection), _) => Ok(connection),
-                (None, StartPolicy::Never) => Err(Error::NotRunning),
-                (None, StartPolicy::OnDemand) => start::on_demand(paths, options.program.as_deref()).await,
-            },
+            Self::Service(service) => {
+                let (paths, options) = &**service;
+                match (Connection::dial(paths).await?, options.start) {
+                    (Some(connection), _) => Ok(connection),
+                    (None, StartPolicy::Never) => Err(Error::NotRunning),
+                    (None, StartPolicy::OnDemand) => start::on_demand(paths, options.program.as_deref()).await,
+                }
+            }
+            #[cfg(feature = "embedded")]
+            Self::Embedded(host) => host.connect().await,
         }
     }
 }
@@ -276,6 +294,14 @@ fn proxy_variables(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<String
         [("http_proxy", None), ("https_proxy", Some("HTTPS_PROXY")), ("all_proxy", Some("ALL_PROXY")), ("no_proxy", Some("NO_PROXY"))];
     let value = |lower: &str, upper: Option<&str>| variable(lower).or_else(|| upper.and_then(&variable)).filter(|value| !value.is_empty());
     names.into_iter().filter_map(|(lower, upper)| Some((lower.to_owned(), value(lower, upper)?))).collect()
+}
+
+/// The umask of this process. Read from `/proc`, because `umask(2)` can only be asked by setting
+/// it, and other threads would make files meanwhile.
+fn umask() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(digits.trim(), 8).ok()
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ mod start;
 mod status;
 
 pub mod blocking;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 
 pub use change::{AutoComplete, Change};
 pub use changes::JobChanges;

@@ -136,7 +136,9 @@ impl UserManager {
         }
         let Ok(program) = find_program(program) else { return false };
         let mut arguments = ["--user", "--collect", "--quiet", "--unit", TRANSIENT_UNIT].map(OsString::from).to_vec();
-        for (name, value) in environment.iter().filter(|(name, _)| name.to_string_lossy().starts_with("XDG_")) {
+        // Who the user is and what the path is, the manager knows.
+        let ours = |name: &OsString| ["CONSIGN_", "XDG_", "SSL_CERT_"].iter().any(|start| name.to_string_lossy().starts_with(start));
+        for (name, value) in environment.iter().filter(|(name, _)| ours(name)) {
             let mut setting = OsString::from("--setenv=");
             setting.push(name);
             setting.push("=");
@@ -160,13 +162,10 @@ async fn run(program: &'static str, arguments: Vec<OsString>) -> bool {
 /// the proxy variables: a job brings those of its own client.
 fn service_environment(paths: &Paths) -> Option<Vec<(OsString, OsString)>> {
     const PASSED_ON: &[&str] =
-        &["HOME", "PATH", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_LOG", "RUST_BACKTRACE"];
+        &["CONSIGN_LOG", "HOME", "LANG", "LOGNAME", "PATH", "RUST_BACKTRACE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER"];
     let mut environment: Vec<(OsString, OsString)> =
         PASSED_ON.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?))).collect();
-    environment.extend(env::vars_os().filter(|(name, _)| {
-        let name = name.to_string_lossy();
-        name.starts_with("LC_") || (name.starts_with("CONSIGN_") && !matches!(name.as_ref(), "CONSIGN_DIR" | "CONSIGN_PROGRAM"))
-    }));
+    environment.extend(env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LC_")));
     environment.extend(folder_variables(paths)?);
     Some(environment)
 }

@@ -1,3 +1,8 @@
-//! The command, run as a user would run it.
+//! The command as its users run it: the real program, a service of its own, a web server that lies.
 
+mod get;
+mod help;
+mod jobs;
 mod kill;
+mod service;
+mod setup;

@@ -55,9 +55,14 @@ async fn create_job(call: &Call<'_>) -> Answer {
         Some(_) => return Err(Mistake::InvalidArgs.because("ProxyEnvironment takes \"a{ss}\"")),
         None => BTreeMap::new(),
     };
+    let umask: Option<u32> = match options.remove("Umask") {
+        Some(value) if value.value_signature() == "u" => Some(value.downcast()?),
+        Some(_) => return Err(Mistake::InvalidArgs.because("Umask takes \"u\"")),
+        None => None,
+    };
     let changes = change::all(options)?;
     // The owner is who the kernel says is calling, whatever the caller says.
-    let new = NewJob { display_name, job_type: Some(job_type), owner: call.peer.uid, changes, proxy_environment };
+    let new = NewJob { display_name, job_type: Some(job_type), owner: call.peer.uid, changes, proxy_environment, umask };
     let job = call.shared.engine.create_job(new).await?;
     call.answer(&(path(job)?, job.to_string()))
 }

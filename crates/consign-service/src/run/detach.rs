@@ -78,7 +78,8 @@ pub(super) fn start_again() -> Result<(), StartError> {
 /// In the second process: no terminal, no signals meant for the starter.
 pub(super) fn leave_session() -> Result<(), StartError> {
     rustix::process::setsid().map_err(|error| StartError::system("leaving the session")(error.into()))?;
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    // What is private is made so by whoever makes it. Finished files get the mode that their job asks for.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     Ok(())
 }
 

@@ -83,7 +83,7 @@ impl Units {
                  # The service lets transfers come to a point from which they go on.\n\
                  TimeoutStopSec=20\n\
                  KillMode=mixed\n\
-                 UMask=0077\n\
+                 UMask=0022\n\
                  # Only what also suits the programs that jobs may run: they inherit all of it.\n\
                  NoNewPrivileges=yes\n\
                  LockPersonality=yes\n\

@@ -21,6 +21,8 @@ pub struct NewJob {
     /// The proxy variables of the caller's environment (`http_proxy`, `https_proxy`, `all_proxy`,
     /// `no_proxy`), for `ProxyUsage::Preconfig`. Other names are ignored.
     pub proxy_environment: BTreeMap<String, String>,
+    /// The caller's umask, for the mode of finished files; 022 where it is not told.
+    pub umask: Option<u32>,
 }
 
 /// `AddFile`, `AddFileWithRanges`: one file of a job.
@@ -186,7 +188,7 @@ pub enum Listing {
 }
 
 /// What happened. Says where to look, not what changed: the present state is read from the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobEvent {
     /// A job was made.
     Added(JobId),
@@ -215,8 +217,8 @@ pub enum Due {
     /// Nothing: the service may end.
     #[default]
     Nothing,
-    /// Jobs are running or wait for their turn or the network.
+    /// Jobs are running or wait for their turn.
     Now,
-    /// Nothing before this time from now.
+    /// Nothing before this time from now, unless the network returns.
     In(Duration),
 }

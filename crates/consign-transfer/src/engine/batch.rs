@@ -9,6 +9,7 @@ use super::{
     entry::{Afterwards, Core, Entry, FileEntry},
     record::Change,
     report::Report,
+    service::Service,
 };
 use crate::machine::Attempt;
 
@@ -21,14 +22,19 @@ pub(super) struct Batch {
     pub(super) files: BTreeSet<(JobId, u32)>,
     pub(super) removed: BTreeSet<JobId>,
     pub(super) effects: Vec<Effect>,
-    pub(super) told: Vec<JobEvent>,
+    pub(super) told: BTreeSet<JobEvent>,
     pub(super) answers: Vec<Answer>,
+    /// Looks at the jobs, answered when it is known what is stored and what is not.
+    pub(super) reads: Vec<Read>,
     /// What the decisions came from, to be decided again if they could not be stored.
     pub(super) reports: Vec<Report>,
 }
 
 /// Hears whether the decision was stored.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+
+/// Looks, and answers.
+pub(super) type Read = Box<dyn FnOnce(&Service) + Send>;
 
 /// What is done once the decisions are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +65,11 @@ impl Batch {
     pub(super) fn touch_file(&mut self, entry: &Entry, index: u32) {
         self.touch(entry);
         let at = index as usize;
-        if let (Some(before), Some(file)) = (self.before.get_mut(&entry.core.id), entry.files.get(at)) {
-            if at < before.length && before.files.iter().all(|(known, _)| *known != at) {
-                before.files.push((at, file.clone()));
-            }
-            self.files.insert((entry.core.id, index));
+        if let (Some(before), Some(file)) = (self.before.get_mut(&entry.core.id), entry.files.get(at))
+            && self.files.insert((entry.core.id, index))
+            && at < before.length
+        {
+            before.files.push((at, file.clone()));
         }
     }
 

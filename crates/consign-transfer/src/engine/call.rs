@@ -14,7 +14,13 @@ use super::{
     service::{Service, ending, not_found},
     view,
 };
-use crate::machine::{self, Choices, Event, State};
+use crate::{
+    files::Place,
+    machine::{self, Choices, Event, State},
+};
+
+/// What most systems begin with.
+const DEFAULT_UMASK: u32 = 0o022;
 
 impl Service {
     pub(super) fn command(&mut self, command: Command) {
@@ -26,11 +32,11 @@ impl Service {
             Command::Suspend(job, reply) => self.answer(reply, |service| service.step(job, Event::Suspend)),
             Command::Complete(job, reply) => self.end(job, Event::Complete, reply),
             Command::Cancel(job, reply) => self.end(job, Event::Cancel, reply),
-            Command::Job(job, reply) => self.answer(reply, |service| service.job(job)),
-            Command::Files(job, start, count, reply) => self.answer(reply, |service| service.files(job, start, count)),
-            Command::Jobs(listing, reply) => self.answer(reply, |service| Ok(service.list(listing))),
-            Command::Find(text, reply) => self.answer(reply, |service| service.find(&text)),
-            Command::Status(reply) => self.answer(reply, |service| Ok(service.status())),
+            Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
+            Command::Files(job, start, count, reply) => self.read(reply, move |service| service.files(job, start, count)),
+            Command::Jobs(listing, reply) => self.read(reply, move |service| Ok(service.list(listing))),
+            Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
+            Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
             Command::Shutdown(reply) => {
                 if let Some(earlier) = self.closing.replace(reply) {
                     let _ = earlier.send(Ok(()));
@@ -45,6 +51,17 @@ impl Service {
         // The caller may be gone: what it asked for happens all the same.
         self.batch.answers.push(Box::new(move |stored| {
             let _ = reply.send(stored.and(result));
+        }));
+    }
+
+    /// Looks at what is stored, once this round is.
+    fn read<T: Send + 'static>(&mut self, reply: Reply<T>, look: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static) {
+        if self.closing.is_some() {
+            let _ = reply.send(Err(ending()));
+            return;
+        }
+        self.batch.reads.push(Box::new(move |service| {
+            let _ = reply.send(look(service));
         }));
     }
 
@@ -107,8 +124,10 @@ impl Service {
             proxy: ProxySettings::default(),
             proxy_environment: intake::proxy_environment(&new.proxy_environment),
             security_flags: SecurityFlags::default(),
+            umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
+            active: now.monotonic,
             ended: None,
             error_file: None,
             error_at: consign_core::Timestamp::default(),
@@ -125,11 +144,11 @@ impl Service {
         self.jobs.insert(id, entry);
         self.batch.added.insert(id);
         self.batch.cores.insert(id);
-        self.batch.told.push(JobEvent::Added(id));
+        self.batch.told.insert(JobEvent::Added(id));
         Ok(id)
     }
 
-    fn add_files(&mut self, id: JobId, new: Vec<NewFile>) -> Result<(), Failure> {
+    fn add_files(&mut self, id: JobId, new: Vec<(NewFile, Place)>) -> Result<(), Failure> {
         let entry = self.jobs.get(&id).ok_or_else(not_found)?;
         let exempt = self.exempt(entry.core.owner);
         let most = self.settings.limits.files_per_job as usize;
@@ -140,8 +159,9 @@ impl Service {
         let count = u32::try_from(new.len()).map_err(|_| Failure::refused(E_INVALIDARG, "too many files at once"))?;
         // All are looked at before any is added: a refused call changes nothing.
         let mut files = Vec::with_capacity(new.len());
-        for file in new {
-            files.push(intake::file(file, &self.settings, exempt, self.random.as_ref())?);
+        let most_ranges = (!exempt).then_some(self.settings.limits.ranges_per_file);
+        for (file, place) in new {
+            files.push(intake::file(file, place, most_ranges, self.random.as_ref())?);
         }
         self.folders.remember(files.iter().map(|file| file.place.folder.as_path()))?;
         self.step(id, Event::FilesAdded(count))?;
@@ -150,7 +170,7 @@ impl Service {
             entry.files.append(&mut files);
             self.batch.files.extend((first..first.saturating_add(count)).map(|index| (id, index)));
             if entry.core.machine.running().is_some() {
-                self.hungry.push_back(id);
+                self.make_hungry(id);
             }
         }
         Ok(())
@@ -165,7 +185,8 @@ impl Service {
         self.step(id, Event::Chosen(core.machine.choices))?;
         if let Some(entry) = self.jobs.get_mut(&id) {
             // The machine has the choices, and more that is newer than this copy.
-            entry.core = Core { machine: entry.core.machine.clone(), modified: entry.core.modified, ended: entry.core.ended, ..core };
+            let (modified, active) = (entry.core.modified, entry.core.active);
+            entry.core = Core { machine: entry.core.machine.clone(), modified, active, ended: entry.core.ended, ..core };
             self.index.place(&entry.core, &mut entry.activity.keys);
             self.batch.cores.insert(id);
         }
@@ -191,7 +212,7 @@ impl Service {
 
     /// The background job whose turn it is.
     fn background_job(&self) -> Option<(JobId, &str)> {
-        let (_, id) = self.index.running.iter().find(|(priority, _)| *priority != Priority::Foreground)?;
+        let (_, id) = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..).next()?;
         Some((*id, self.jobs.get(id)?.core.display_name.as_str()))
     }
 

@@ -6,22 +6,34 @@ use std::sync::{
 };
 
 use consign_bits::{ErrorContext, Failure, JobId, Priority, SecurityFlags};
-use consign_core::common::E_UNEXPECTED;
+use consign_core::{Guid, common::E_UNEXPECTED};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     api::JobEvent,
     batch::Effect,
-    entry::{Afterwards, FileEntry, Setback, Stage},
-    handling,
+    entry::{Afterwards, Entry, FileEntry, Setback, Stage},
+    handling::{self, Turn},
     report::{Handled, Meter, Report},
     schedule::{Decision, Running, background},
     service::Service,
 };
 use crate::{
-    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    fetch::{Checkpoint, FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    files::FileMode,
     machine::{Action, Attempt, CommitOutcome, Event, Severity, State},
 };
+
+/// Jobs with more files than BITS allows learn their sizes as the files come.
+const MOST_PROBED: usize = consign_bits::limits::FILES_PER_JOB as usize;
+
+impl Setback {
+    /// Whether other files of the job would meet the same: the server named a time, or could not
+    /// be reached.
+    fn is_of_the_server(&self) -> bool {
+        self.not_before.is_some() || self.failure.context == ErrorContext::GeneralTransport
+    }
+}
 
 impl Service {
     /// Notes what a decision asks for, to be done once it is stored.
@@ -49,9 +61,7 @@ impl Service {
 
     /// Tells subscribers, once what was decided is stored.
     fn tell(&mut self, event: JobEvent) {
-        if !self.batch.told.contains(&event) {
-            self.batch.told.push(event);
-        }
+        self.batch.told.insert(event);
     }
 
     pub(super) fn act(&mut self, effect: Effect) {
@@ -64,7 +74,7 @@ impl Service {
                 entry.activity.probe_cursor = 0;
                 entry.activity.done_at_tick = None;
                 entry.activity.setback = None;
-                self.hungry.push_back(id);
+                self.make_hungry(id);
             }
             Effect::Stop(_) => entry.activity.stop.cancel(),
             Effect::Afterwards(_, what) => {
@@ -77,17 +87,18 @@ impl Service {
     /// Lets the scheduler decide until it has nothing more to say.
     pub(super) fn schedule(&mut self) {
         let quiet = |service: &Self, id: &JobId| service.jobs.get(id).is_some_and(|entry| entry.activity.fetching == 0);
-        let foreground = self.index.queued.iter().take_while(|(priority, ..)| *priority == Priority::Foreground);
-        let foreground: Vec<JobId> = foreground.map(|(_, _, id)| *id).filter(|id| quiet(self, id)).collect();
+        let first_background = (Priority::High, 0, JobId::new(Guid::NULL));
+        let foreground: Vec<JobId> =
+            self.index.queued.range(..first_background).map(|(_, _, id)| *id).filter(|id| quiet(self, id)).collect();
         for id in foreground {
             // Scheduling cannot be refused; neither can it below.
             let _ = self.step(id, Event::Picked);
         }
-        let slice = std::time::Duration::from_secs(self.settings.jobs.time_slice.into());
+        let slice = std::time::Duration::from_secs(self.settings.jobs.time_slice.max(1).into());
         loop {
-            let waiting = self.index.queued.iter().skip_while(|(priority, ..)| *priority == Priority::Foreground);
-            let next = waiting.map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
-            let running = self.index.running.iter().filter(|(priority, _)| *priority != Priority::Foreground);
+            let next =
+                self.index.queued.range(first_background..).map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
+            let running = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..);
             let running: Vec<Running> = running
                 .filter_map(|(priority, id)| match self.jobs.get(id)?.core.machine.state {
                     State::Connecting { since } | State::Transferring { since } => Some(Running { id: *id, priority: *priority, since }),
@@ -108,21 +119,27 @@ impl Service {
 
     /// Starts fetches as far as there is room, one for each hungry job in turn.
     pub(super) fn feed(&mut self) {
+        // What is decided again may end or undo the attempts that would be fed.
+        if !self.pending.is_empty() {
+            return;
+        }
         while self.fetches < self.settings.fetch.at_once.max(1) {
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
+            entry.activity.hungry = false;
             let Some(attempt) = entry.core.machine.running() else { continue };
             if entry.activity.fetching >= self.settings.fetch.files_at_once.max(1) {
                 continue;
             }
-            let next = (entry.activity.cursor..entry.files.len()).find(|index| !entry.files[*index].is_done());
+            let at_once = self.settings.fetch.files_at_once.max(1);
+            let goes_on = entry.activity.setback.as_ref().is_none_or(|setback| !setback.is_of_the_server() && setback.files < at_once);
+            let left = if goes_on { entry.activity.cursor..entry.files.len() } else { 0..0 };
+            let next = left.into_iter().find(|index| !entry.files[*index].is_done());
             match next {
                 Some(index) => {
                     entry.activity.cursor = index + 1;
                     self.fetch(id, attempt, index);
-                    if !self.hungry.contains(&id) {
-                        self.hungry.push_back(id);
-                    }
+                    self.make_hungry(id);
                 }
                 None if entry.activity.fetching == 0 => self.pending.push_back(Report::AttemptOver { job: id, attempt }),
                 // The end of a fetch makes it hungry again.
@@ -179,28 +196,32 @@ impl Service {
     /// their turn tells soon enough.
     pub(super) fn probe(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        if entry.activity.probing || entry.core.machine.running().is_none() {
+        let quiet = entry.activity.fetching == 0 || entry.core.machine.running().is_none();
+        if self.probing.is_some() || quiet || entry.files.len() > MOST_PROBED {
             return;
         }
         let from = entry.activity.probe_cursor.max(entry.activity.cursor);
         let wanted = |file: &FileEntry| file.stage == Stage::Waiting && file.total().is_none();
         let Some(index) = (from..entry.files.len()).find(|index| wanted(&entry.files[*index])) else { return };
         entry.activity.probe_cursor = index + 1;
-        entry.activity.probing = true;
+        self.probing = Some(id);
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let url = entry.files[index].url.clone();
         let context = entry.context();
-        let (fetcher, reports) = (self.fetcher.clone(), self.reports.clone());
+        let (fetcher, reports, stop) = (self.fetcher.clone(), self.reports.clone(), entry.activity.stop.clone());
         self.transfers.spawn(async move {
             // A server that does not answer this will be heard of when the file's turn comes.
-            let facts = fetcher.probe(&url, &context).await.ok();
+            let facts = tokio::select! {
+                facts = fetcher.probe(&url, &context) => facts.ok(),
+                () = stop.cancelled() => None,
+            };
             let _ = reports.send(Report::Probed { job: id, file, facts });
         });
     }
 
     fn probed(&mut self, id: JobId, number: u32, facts: Option<FileFacts>) {
+        self.probing = None;
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        entry.activity.probing = false;
         if let (Some(facts), Some(file)) = (facts, entry.files.get_mut(number as usize))
             && file.stage == Stage::Waiting
         {
@@ -215,10 +236,16 @@ impl Service {
             self.fetches -= 1;
             if let Some(entry) = self.jobs.get_mut(&job) {
                 entry.activity.fetching -= 1;
-                self.hungry.push_back(job);
+                if entry.activity.fetching == 0 {
+                    self.quiet.push(job);
+                }
             }
+            self.make_hungry(job);
             self.report(Report::CameOf { job, attempt, file, outcome });
-            self.handle_files(job);
+            return;
+        }
+        if self.store_retry.is_some() {
+            self.pending.push_back(report);
             return;
         }
         self.batch.reports.push(report.clone());
@@ -245,15 +272,19 @@ impl Service {
                 }
             }
             Report::CameOf { job, attempt, file, outcome } => self.came_of(job, attempt, file, outcome),
+            Report::TakeUp { job } => self.take_up(job),
             Report::AttemptOver { job, attempt } => self.attempt_over(job, attempt),
             Report::Probed { job, file, facts } => self.probed(job, file, facts),
             Report::Handled { job, handled } => self.handled(job, handled),
             Report::NetworkReturned => {
-                let waiting: Vec<JobId> = self.order.values().copied().collect();
+                self.network_returned = self.now().monotonic;
+                let waits = |entry: &&Entry| matches!(entry.core.machine.state, State::TransientError { .. });
+                let waiting: Vec<JobId> = self.jobs.values().filter(waits).map(|entry| entry.core.id).collect();
                 for id in waiting {
                     let _ = self.step(id, Event::NetworkReturned);
                 }
             }
+            Report::NetworkUnwatched => self.network_watched = false,
             Report::Ended { .. } => {}
         }
     }
@@ -300,19 +331,29 @@ impl Service {
 
     fn failed(&mut self, id: JobId, attempt: Attempt, number: u32, failure: Failure, retry: Retry) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let began = match entry.core.machine.state {
+            State::Connecting { since } | State::Transferring { since } => since,
+            _ => return,
+        };
         let severity = match retry {
             Retry::Never => Severity::Fatal,
-            Retry::WhenNetworkReturns => Severity::NetworkDown,
+            Retry::WhenNetworkReturns if self.network_watched => Severity::NetworkDown,
+            Retry::WhenNetworkReturns => Severity::Transient { not_before: None },
             Retry::After(not_before) => {
                 // The other files of the job go on; what went wrong counts when they are through.
-                let setback = entry.activity.setback.get_or_insert(Setback { file: number, failure, not_before });
+                let setback = entry.activity.setback.get_or_insert(Setback { file: number, failure, not_before, files: 0 });
                 setback.not_before = setback.not_before.max(not_before);
+                setback.files += 1;
                 return;
             }
         };
         self.batch.touch(entry);
         entry.core.error_file = Some(number);
         let _ = self.step(id, Event::Failed(attempt, failure, severity));
+        if self.network_returned >= began {
+            // It returned while the failure was on its way here.
+            let _ = self.step(id, Event::NetworkReturned);
+        }
     }
 
     fn attempt_over(&mut self, id: JobId, attempt: Attempt) {
@@ -332,20 +373,31 @@ impl Service {
             }
             None => {
                 entry.activity.cursor = 0;
-                self.hungry.push_back(id);
+                self.make_hungry(id);
             }
         }
     }
 
+    /// Lets the job be fed when there is room.
+    pub(super) fn make_hungry(&mut self, id: JobId) {
+        if let Some(entry) = self.jobs.get_mut(&id)
+            && !std::mem::replace(&mut entry.activity.hungry, true)
+        {
+            self.hungry.push_back(id);
+        }
+    }
+
     /// Does what waits for the job's files to be left alone, if they are now.
-    fn handle_files(&mut self, id: JobId) {
+    pub(super) fn handle_files(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id).filter(|entry| entry.activity.fetching == 0) else { return };
         let Some(what) = entry.activity.afterwards.take() else { return };
+        let turn = if std::mem::take(&mut entry.activity.completing_again) { Turn::Again } else { Turn::First };
         let files = entry.files.clone();
+        let mode = FileMode::of_umask(entry.core.umask);
         let reports = self.reports.clone();
         self.transfers.spawn_blocking(move || {
             let handled = match what {
-                Afterwards::Commit => handling::commit(&files),
+                Afterwards::Commit => handling::commit(&files, mode, turn),
                 Afterwards::Discard => handling::discard(&files),
             };
             let _ = reports.send(Report::Handled { job: id, handled });
@@ -361,17 +413,23 @@ impl Service {
                 entry.core.cleanup_pending = false;
                 Ok(if all_deleted { consign_core::common::S_OK } else { consign_bits::bits::BG_S_UNABLE_TO_DELETE_FILES })
             }
-            Handled::Committed { named, failed, all_deleted } => {
+            Handled::Committed { named, lost, failed, all_deleted } => {
                 for number in named {
                     self.batch.touch_file(entry, number);
                     if let Some(file) = entry.files.get_mut(number as usize) {
                         file.stage = Stage::Named;
                     }
                 }
+                for number in &lost {
+                    self.batch.touch_file(entry, *number);
+                    if let Some(file) = entry.files.get_mut(*number as usize) {
+                        (file.stage, file.checkpoint, file.answered) = (Stage::Waiting, Checkpoint::default(), None);
+                    }
+                }
                 let outcome = match failed {
                     Some((number, failure)) => {
                         entry.core.error_file = Some(number);
-                        CommitOutcome::Failed(failure)
+                        CommitOutcome::Failed { failure, lost: u32::try_from(lost.len()).unwrap_or(u32::MAX) }
                     }
                     None => CommitOutcome::Done { all_deleted },
                 };

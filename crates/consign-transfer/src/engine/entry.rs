@@ -10,7 +10,7 @@ use std::{
 };
 
 use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, SecurityFlags};
-use consign_core::Timestamp;
+use consign_core::{Timestamp, clock::Monotonic};
 use tokio_util::sync::CancellationToken;
 
 use super::api::JobProgress;
@@ -43,8 +43,12 @@ pub(super) struct Core {
     pub(super) proxy: ProxySettings,
     pub(super) proxy_environment: ProxyEnvironment,
     pub(super) security_flags: SecurityFlags,
+    /// Of the application that made the job.
+    pub(super) umask: u32,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
+    /// The same on the clock that can be waited for.
+    pub(super) active: Monotonic,
     /// When it became final.
     pub(super) ended: Option<Timestamp>,
     /// The file that the last failure was about.
@@ -101,8 +105,10 @@ pub(super) struct Activity {
     pub(super) afterwards: Option<Afterwards>,
     /// Who waits for the end of `Complete` or `Cancel`.
     pub(super) waiting: Vec<super::handle::Reply<consign_core::Hresult>>,
-    /// Whether the size of a file that waits is being asked for.
-    pub(super) probing: bool,
+    /// Whether it stands in the queue of those that may have more to fetch.
+    pub(super) hungry: bool,
+    /// Whether an earlier process may have carried out a part of `Complete`.
+    pub(super) completing_again: bool,
     /// Files before this one were asked for their size in this attempt.
     pub(super) probe_cursor: usize,
     /// Finished files at the last tick.
@@ -119,6 +125,8 @@ pub(super) struct Setback {
     pub(super) file: u32,
     pub(super) failure: consign_bits::Failure,
     pub(super) not_before: Option<std::time::Duration>,
+    /// Files of this attempt that met one.
+    pub(super) files: u32,
 }
 
 /// Work on the files of a job that must not overlap with fetching them.

@@ -45,7 +45,7 @@ fn ranges(bytes: &[u8]) {
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     let ranges: Vec<_> =
         bytes.chunks_exact(16).map(|pair| FileRange { initial_offset: number(&pair[..8]), length: number(&pair[8..]) }).collect();
-    let taken = intake::ranges(&ranges, 10).is_ok();
+    let taken = intake::ranges(&ranges, Some(10)).is_ok();
     let end = |range: &FileRange| match range.length {
         LENGTH_TO_EOF => u128::from(u64::MAX),
         length => u128::from(range.initial_offset) + u128::from(length),

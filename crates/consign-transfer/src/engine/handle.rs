@@ -10,7 +10,7 @@ use super::{
     api::{Change, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
     start,
 };
-use crate::Settings;
+use crate::{Settings, files::Place};
 
 /// The engine. Clones are the same engine; it ends at [`Engine::shutdown`] or when the last one is
 /// dropped.
@@ -38,7 +38,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 #[derive(Debug)]
 pub(super) enum Command {
     Create(NewJob, Reply<JobId>),
-    AddFiles(JobId, Vec<NewFile>, Reply<()>),
+    AddFiles(JobId, Vec<(NewFile, Place)>, Reply<()>),
     Change(JobId, Vec<Change>, Reply<()>),
     Resume(JobId, Reply<Hresult>),
     Suspend(JobId, Reply<Hresult>),
@@ -82,6 +82,12 @@ impl Engine {
     /// `BG_E_TOO_MANY_RANGES_IN_FILE`, `BG_E_INVALID_RANGE`, `BG_E_OVERLAPPING_RANGES`,
     /// `BG_E_INVALID_STATE` (final).
     pub async fn add_files(&self, job: JobId, files: Vec<NewFile>) -> Result<(), Failure> {
+        // Folders may be slow to answer, or never answer: the engine's thread does not wait for them.
+        let look = tokio::task::spawn_blocking(|| {
+            let look = |file: NewFile| Place::check(&file.local_name).map(|place| (file, place));
+            files.into_iter().map(look).collect::<Result<Vec<_>, _>>()
+        });
+        let files = look.await.map_err(|_| Failure::refused(common::E_UNEXPECTED, "the folders could not be looked at"))??;
         self.call(|reply| Command::AddFiles(job, files, reply)).await
     }
 

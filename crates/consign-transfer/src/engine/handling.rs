@@ -1,29 +1,61 @@
 //! What `Complete` and `Cancel` do to the files of a job. Blocks; each step can be repeated.
 
+use consign_bits::{ErrorContext, Failure};
+use consign_core::common::ERROR_FILE_NOT_FOUND;
+
 use super::{
     entry::{FileEntry, Stage},
     report::Handled,
 };
-use crate::files::{Commit, commit_many, discard as discard_one};
+use crate::files::{Commit, Committed, FileMode, commit_many, discard as discard_one};
+
+/// Whether an earlier process may have renamed some already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// No: a missing temporary file is lost.
+    First,
+    /// Perhaps: a missing temporary file may have got its name.
+    Again,
+}
 
 /// Names for the finished files; then, if that went well, nothing left of the others.
-pub(super) fn commit(files: &[FileEntry]) -> Handled {
+pub(super) fn commit(files: &[FileEntry], mode: FileMode, turn: Turn) -> Handled {
     let finished: Vec<(u32, &FileEntry)> = (0..).zip(files).filter(|(_, file)| file.stage == Stage::Transferred).collect();
     let commits: Vec<Commit<'_>> = finished
         .iter()
-        .map(|(_, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified() })
+        .map(|(_, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified(), mode })
         .collect();
-    let mut named = Vec::new();
-    let mut failed = None;
-    for ((number, _), result) in finished.iter().zip(commit_many(&commits)) {
+    let (mut named, mut lost, mut failed) = (Vec::new(), Vec::new(), None);
+    for ((number, file), result) in finished.iter().zip(commit_many(&commits)) {
         match result {
-            Ok(_) => named.push(*number),
-            Err(failure) => failed = failed.or(Some((*number, failure))),
+            Ok(Committed::Now) => named.push(*number),
+            Ok(Committed::Before) if turn == Turn::Again && is_of_size(file) => named.push(*number),
+            Ok(Committed::Before) => {
+                lost.push(*number);
+                failed = failed.or_else(|| Some((*number, gone(file))));
+            }
+            Err(failure) => {
+                if failure.code == ERROR_FILE_NOT_FOUND {
+                    lost.push(*number);
+                }
+                failed = failed.or(Some((*number, failure)));
+            }
         }
     }
     // Who could not have everything may repair the cause and call again: nothing is given up yet.
     let all_deleted = failed.is_some() || delete(files.iter().filter(|file| !file.is_done()));
-    Handled::Committed { named, failed, all_deleted }
+    Handled::Committed { named, lost, failed, all_deleted }
+}
+
+/// Whether the file under the final name can be the one that was to be renamed.
+fn is_of_size(file: &FileEntry) -> bool {
+    file.place.path().symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == file.checkpoint.synced)
+}
+
+fn gone(file: &FileEntry) -> Failure {
+    let path = file.place.folder.join(&file.temporary_name);
+    let sentence = format!("the temporary file {} is gone; resume the job to fetch it again", path.display());
+    Failure::new(ERROR_FILE_NOT_FOUND, ErrorContext::LocalFile, sentence)
 }
 
 /// Nothing left of any file that has not got its name.

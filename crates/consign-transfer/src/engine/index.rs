@@ -1,7 +1,10 @@
 //! Who waits, who runs and who is due, kept in order: a change of one job among ten thousand looks
 //! at no other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use consign_bits::{JobId, JobState, Priority};
 use consign_core::clock::Monotonic;
@@ -24,6 +27,8 @@ pub(super) struct Index {
     pub(super) states: BTreeMap<JobState, u32>,
     /// How many are not final, by owner.
     pub(super) owners: BTreeMap<u32, u32>,
+    /// After so long without activity a job is cancelled.
+    pub(super) inactivity: Option<Duration>,
 }
 
 /// Where one job stands in the index.
@@ -38,10 +43,12 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    fn of(core: &Core) -> Self {
+    fn of(core: &Core, inactivity: Option<Duration>) -> Self {
+        let scavenged = inactivity.filter(|_| !core.machine.is_final()).map(|timeout| core.active + timeout);
+        let deadline = core.machine.deadline().map(|(at, _)| at);
         let queued = matches!(core.machine.state, State::Queued).then_some((core.priority, core.turn));
         Self {
-            deadline: core.machine.deadline().map(|(at, _)| at),
+            deadline: deadline.into_iter().chain(scavenged).min(),
             queued,
             running: core.machine.running().map(|_| core.priority),
             ended: core.ended.map(consign_core::Timestamp::as_millis),
@@ -54,7 +61,7 @@ impl Keys {
 impl Index {
     /// Puts the job where it belongs now; `keys` remembers where that is.
     pub(super) fn place(&mut self, core: &Core, keys: &mut Keys) {
-        let wanted = Keys::of(core);
+        let wanted = Keys::of(core, self.inactivity);
         if *keys != wanted {
             self.remove(core.id, keys);
             self.insert(core.id, &wanted);

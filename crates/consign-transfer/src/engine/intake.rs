@@ -33,6 +33,9 @@ pub(super) fn display_name(name: &str) -> Result<(), Failure> {
     if name.is_empty() {
         return Err(invalid("a job needs a display name"));
     }
+    if name.chars().any(|character| character.is_control() || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')) {
+        return Err(invalid("the display name has control characters"));
+    }
     text(name, limits::DISPLAY_NAME, "display name")
 }
 
@@ -68,14 +71,12 @@ pub(super) fn proxy_environment(variables: &BTreeMap<String, String>) -> ProxyEn
 }
 
 /// One new file, ready to be part of a job.
-pub(super) fn file(new: NewFile, settings: &Settings, exempt: bool, random: &dyn Random) -> Result<FileEntry, Failure> {
+pub(super) fn file(new: NewFile, place: Place, most_ranges: Option<u32>, random: &dyn Random) -> Result<FileEntry, Failure> {
     url(&new.remote_name)?;
-    let most = if exempt { usize::MAX } else { settings.limits.ranges_per_file as usize };
-    ranges(&new.ranges, most)?;
+    ranges(&new.ranges, most_ranges)?;
     if !new.ranges.is_empty() && new.remote_name.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:")) {
         return Err(invalid("ranges are for http and https alone"));
     }
-    let place = Place::check(&new.local_name)?;
     Ok(FileEntry {
         url: new.remote_name,
         place,
@@ -98,6 +99,11 @@ pub(super) fn url(text: &str) -> Result<(), Failure> {
         return Err(invalid("the URL is empty, or has blanks or control characters: they must be written as %20 and the like"));
     }
     let url = Url::parse(text).map_err(|error| invalid(format!("{} is no URL: {error}", ShownUrl(text))))?;
+    // Browsers forgive `http:/host`; here a password could hide in such a text from whoever shows it.
+    let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+    if url.scheme() != "file" && (!after_scheme.starts_with("://") || after_scheme[3..].starts_with(['/', '\\'])) {
+        return Err(invalid("after the scheme a URL goes on with :// and the name of the server"));
+    }
     match url.scheme() {
         "http" | "https" if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(()),
         "http" | "https" => Err(invalid(format!("{} names no server", ShownUrl(text)))),
@@ -107,8 +113,8 @@ pub(super) fn url(text: &str) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn ranges(ranges: &[FileRange], most: usize) -> Result<(), Failure> {
-    if ranges.len() > most {
+pub(super) fn ranges(ranges: &[FileRange], most: Option<u32>) -> Result<(), Failure> {
+    if let Some(most) = most.filter(|most| ranges.len() > *most as usize) {
         return Err(Failure::refused(bits::BG_E_TOO_MANY_RANGES_IN_FILE, format!("a file may have {most} ranges")));
     }
     let mut sorted: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());

@@ -12,7 +12,7 @@ use consign_bits::{
     ErrorContext, Failure, FileRange, JobId, JobState, JobType, NotifyFlags, Priority, ProxySettings, ProxyUsage, RangeSupport,
     SecurityFlags,
 };
-use consign_core::{Guid, Hresult, Now, Timestamp};
+use consign_core::{Guid, Hresult, Now, Timestamp, clock::Monotonic};
 use consign_store::Schema;
 use rusqlite::{Connection, Row, params};
 
@@ -41,6 +41,7 @@ pub(super) enum Change {
     PutJob(Box<Core>),
     PutFile(JobId, u32, Box<FileEntry>),
     RemoveJob(JobId),
+    /// These are the temporary files that a lost database left behind.
     PutOrphans(Vec<PathBuf>),
 }
 
@@ -55,10 +56,12 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
                 }
             }
             Change::PutOrphans(paths) => {
+                connection.execute("DELETE FROM orphans", [])?;
                 for path in paths {
                     let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO orphans (path) VALUES (?1)")?;
                     statement.execute([path.as_os_str().as_bytes()])?;
                 }
+                connection.execute("INSERT OR IGNORE INTO searched (once) VALUES (1)", [])?;
             }
         }
     }
@@ -78,9 +81,9 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
                 files_transferred, notify_flags, proxy_usage, proxy_list, proxy_bypass, proxy_http, proxy_https, proxy_all, proxy_none,
                 security_flags, created, modified, transferred, ended, minimum_retry_delay, no_progress_timeout, maximum_download_time,
                 auto_complete, error_count, error_code, error_context, error_sentence, error_file, error_at, retry_at,
-                no_progress_since, active_before, cleanup_pending)
+                no_progress_since, active_before, cleanup_pending, umask)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
+                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)",
         )?
         .execute(params![
             core.id.guid().as_bytes().as_slice(),
@@ -120,6 +123,7 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             machine.no_progress_since.map(|since| since.wall.as_millis()),
             millis(machine.active_before),
             core.cleanup_pending,
+            core.umask,
         ])?;
     Ok(())
 }
@@ -178,6 +182,8 @@ pub(super) struct Stored {
     /// In the order in which they were made.
     pub(super) jobs: Vec<Entry>,
     pub(super) orphans: Vec<PathBuf>,
+    /// Whether this database has looked for what one before it left behind.
+    pub(super) searched: bool,
 }
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
@@ -201,6 +207,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     while let Some(row) = rows.next()? {
         stored.orphans.push(OsString::from_vec(row.get(0)?).into());
     }
+    stored.searched = connection.query_row("SELECT EXISTS (SELECT 1 FROM searched)", [], |row| row.get(0))?;
     Ok(stored)
 }
 
@@ -255,10 +262,12 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         security_flags: SecurityFlags::from_bits_retain(row.get("security_flags")?),
         created: Timestamp::from_millis(row.get("created")?),
         modified: Timestamp::from_millis(row.get("modified")?),
+        active: Monotonic::default(),
         ended: row.get::<_, Option<i64>>("ended")?.map(Timestamp::from_millis),
         error_file: row.get("error_file")?,
         error_at: Timestamp::from_millis(row.get("error_at")?),
         cleanup_pending: row.get("cleanup_pending")?,
+        umask: row.get("umask")?,
         machine,
         turn: 0,
     })

@@ -27,6 +27,8 @@ pub(super) enum Report {
     Ended { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
     /// What came of a fetch, its end being counted already.
     CameOf { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
+    /// The process began with this job in its store.
+    TakeUp { job: JobId },
     /// Every file of the attempt was tried.
     AttemptOver { job: JobId, attempt: Attempt },
     /// The size of a file that waits was asked for; `None` where the server does not tell.
@@ -35,12 +37,14 @@ pub(super) enum Report {
     Handled { job: JobId, handled: Handled },
     /// The machine has a (new) way into the network.
     NetworkReturned,
+    /// Nobody will tell when the network returns.
+    NetworkUnwatched,
 }
 
 /// What came of naming and deleting a job's files.
 #[derive(Clone, Debug)]
 pub(super) enum Handled {
-    Committed { named: Vec<u32>, failed: Option<(u32, Failure)>, all_deleted: bool },
+    Committed { named: Vec<u32>, lost: Vec<u32>, failed: Option<(u32, Failure)>, all_deleted: bool },
     Discarded { all_deleted: bool },
 }
 
@@ -82,7 +86,7 @@ impl Observer for Meter {
             // is rare, and the commit takes less than a millisecond.
             let (stored, wait) = std::sync::mpsc::sync_channel(1);
             self.send(Report::Checkpoint { job, file, checkpoint, stored: Some(stored) });
-            let _ = wait.recv();
+            let _ = tokio::task::block_in_place(|| wait.recv());
         } else {
             self.send(Report::Checkpoint { job, file, checkpoint, stored: None });
         }

@@ -35,7 +35,8 @@ CREATE TABLE jobs (
     retry_at INTEGER,
     no_progress_since INTEGER,
     active_before INTEGER NOT NULL,
-    cleanup_pending INTEGER NOT NULL
+    cleanup_pending INTEGER NOT NULL,
+    umask INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- No foreign key: INSERT OR REPLACE of a job would take its files along.
@@ -60,3 +61,8 @@ CREATE TABLE files (
 CREATE TABLE orphans (
     path BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- Has its one row once the folders of an earlier database were searched for temporary files.
+CREATE TABLE searched (
+    once INTEGER PRIMARY KEY CHECK (once = 1)
+) STRICT;

@@ -78,6 +78,13 @@ pub(super) struct Service {
     pub(super) pending: VecDeque<Report>,
     /// When the slice of the running background job ends, if an equal one waits.
     pub(super) slice_end: Option<Monotonic>,
+    /// Jobs of which no fetch is under way any more: what waits for that is done after the commit.
+    pub(super) quiet: Vec<JobId>,
+    /// The job that asks for the size of a file: one at a time, of all jobs.
+    pub(super) probing: Option<JobId>,
+    /// When the network last returned, and whether anybody would tell.
+    pub(super) network_returned: Monotonic,
+    pub(super) network_watched: bool,
     pub(super) store_retry: Option<Monotonic>,
     pub(super) closing: Option<Reply<()>>,
 }
@@ -96,11 +103,10 @@ impl Service {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
         // What was taken up from the store waits for nobody.
-        self.schedule();
-        self.commit().await;
-        self.feed();
+        self.pending.extend(self.order.values().map(|id| Report::TakeUp { job: *id }));
         loop {
             let input = self.wait(&mut inbox, &mut reports, next_tick).await;
+            self.time_passed();
             let abandoned = self.take(input);
             for _ in 1..ROUND {
                 if let Ok(report) = reports.try_recv() {
@@ -111,12 +117,6 @@ impl Service {
                     break;
                 }
             }
-            if self.store_retry.is_none() {
-                for report in std::mem::take(&mut self.pending) {
-                    self.report(report);
-                }
-            }
-            self.time_passed();
             if Instant::now() >= next_tick {
                 self.tell_progress();
                 next_tick = Instant::now() + TICK;
@@ -142,7 +142,9 @@ impl Service {
         }
         let tick = (!self.index.running.is_empty()).then_some(next_tick);
         let now = self.now().monotonic;
-        let due = [self.index.deadlines.first().map(|(at, _)| *at), self.slice_end, self.store_retry].into_iter().flatten().min();
+        let deadline = self.index.deadlines.first().map(|(at, _)| *at);
+        // Nothing can be decided while nothing can be stored.
+        let due = self.store_retry.or_else(|| deadline.into_iter().chain(self.slice_end).min());
         let due = due.map(|at| Instant::now() + at.since(now));
         let wake = [tick, due].into_iter().flatten().min();
         // Without anything that time can bring there is no timer at all.
@@ -172,6 +174,7 @@ impl Service {
         let now = self.now();
         let entry = self.jobs.get_mut(&id).ok_or_else(not_found)?;
         let keeps_turn = event == Event::Preempted;
+        let is_activity = event != Event::ServiceStarted;
         let decided = machine::step(&entry.core.machine, event, now);
         if decided.job == entry.core.machine && decided.actions.is_empty() {
             return decided.answer;
@@ -184,7 +187,10 @@ impl Service {
             self.batch.cores.insert(id);
         }
         core.machine = decided.job;
-        core.modified = now.wall;
+        if is_activity {
+            core.modified = now.wall;
+            core.active = now.monotonic;
+        }
         if failed_anew {
             core.error_at = now.wall;
         }
@@ -214,7 +220,6 @@ impl Service {
         };
         match stored {
             Ok(()) => {
-                self.store_retry = None;
                 for id in &batch.removed {
                     if let Some(entry) = self.jobs.remove(id) {
                         self.index.remove(*id, &entry.activity.keys);
@@ -231,8 +236,17 @@ impl Service {
                     // Nobody listens: nobody needs to hear.
                     let _ = self.events.send(event);
                 }
+                // What came of the fetches is stored, unless some of it waits to be decided again.
+                if self.pending.is_empty() {
+                    for id in std::mem::take(&mut self.quiet) {
+                        self.handle_files(id);
+                    }
+                }
             }
             Err(error) => self.take_back(&mut batch, &error),
+        }
+        for read in batch.reads {
+            read(self);
         }
     }
 
@@ -258,34 +272,47 @@ impl Service {
         for answer in batch.answers.drain(..) {
             answer(Err(failure.clone()));
         }
-        self.pending.extend(batch.reports.drain(..));
+        // Older than whatever waits already.
+        for report in batch.reports.drain(..).rev() {
+            self.pending.push_front(report);
+        }
         self.store_retry = Some(self.now().monotonic + STORE_RETRY);
     }
 
     fn time_passed(&mut self) {
         let now = self.now().monotonic;
-        if self.store_retry.is_some_and(|at| at <= now) {
-            self.store_retry = None;
+        if self.store_retry.is_some_and(|at| at > now) {
+            return;
+        }
+        self.store_retry = None;
+        // What waited is older than what comes now, and is decided first.
+        for report in std::mem::take(&mut self.pending) {
+            self.report(report);
         }
         let due: Vec<JobId> = self.index.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         for id in due {
-            let event = self.jobs.get(&id).and_then(|entry| entry.core.machine.deadline()).map(|(_, event)| event);
-            if let Some(event) = event {
-                // Time cannot be refused.
-                let _ = self.step(id, event);
-            }
+            let Some(entry) = self.jobs.get(&id) else { continue };
+            let event = match entry.core.machine.deadline() {
+                Some((at, event)) if at <= now => event,
+                _ => {
+                    tracing::warn!(job = %id, "cancelled: nobody touched it for longer than jobs.inactivity_timeout allows");
+                    Event::InactivityDue
+                }
+            };
+            // Time cannot be refused.
+            let _ = self.step(id, event);
         }
     }
 
     fn tell_progress(&mut self) {
-        let wall = self.now().wall;
+        let now = self.now();
         let mut slow = Vec::new();
         for (_, id) in &self.index.running {
             let Some(entry) = self.jobs.get_mut(id) else { continue };
             let bytes = entry.progress().bytes_transferred;
             if bytes != entry.activity.told {
                 entry.activity.told = bytes;
-                entry.core.modified = wall;
+                (entry.core.modified, entry.core.active) = (now.wall, now.monotonic);
                 let _ = self.events.send(JobEvent::Changed(*id));
             }
             let done = entry.core.machine.files_transferred;

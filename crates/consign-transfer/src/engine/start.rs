@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     path::PathBuf,
+    time::Duration,
 };
 
 use consign_bits::{ErrorContext, Failure, JobId};
-use consign_core::{common, filesystem::network_file_system, paths::private_folder};
+use consign_core::{clock::Monotonic, common, filesystem::network_file_system, paths::private_folder};
 use consign_store::{Opening, Store};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -18,16 +19,19 @@ use super::{
     index::Index,
     network,
     record::{self, Change, SCHEMA, Stored},
-    service::{Service, not_found},
+    service::Service,
 };
 use crate::{
     fetch::Fetcher,
     files::{find_temporary_files, local_failure},
-    machine::Event,
+    machine::{Event, State},
 };
 
 /// Threads that fetch. Two keep a fast link busy while one writes or hashes.
 const TRANSFER_THREADS: usize = 2;
+
+/// The beginning of 2026, in milliseconds since 1970: clocks that show less were never set.
+const PLAUSIBLE: i64 = 1_767_225_600_000;
 
 /// Starts the engine's threads and answers when the store is open.
 pub(super) async fn start(
@@ -101,19 +105,19 @@ fn open(
     let set_aside = match opening {
         Opening::SetAside { to, reason } => {
             tracing::error!(to = %to.display(), reason, "the database could not be read and was set aside");
-            let lost = find_lost_files(&folders);
-            let change = Change::PutOrphans(lost);
-            store
-                .write(move |connection| record::apply(connection, &[change]))
-                .wait()
-                .map_err(|error| stored_badly(&error, error.code()))?;
             Some(to)
         }
         Opening::Opened | Opening::Created => None,
     };
     let stored: Stored = store.read(record::load).wait().map_err(|error| stored_badly(&error, error.code()))?;
-    // Those that somebody deleted meanwhile are no longer of interest.
-    let orphans: Vec<PathBuf> = stored.orphans.into_iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    // A new database looks once for what one before it knew of. Of what was found, that which
+    // somebody deleted meanwhile is no longer of interest.
+    let found = if stored.searched { stored.orphans.clone() } else { find_lost_files(&folders) };
+    let orphans: Vec<PathBuf> = found.into_iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    if !stored.searched || orphans != stored.orphans {
+        let change = Change::PutOrphans(orphans.clone());
+        store.write(move |connection| record::apply(connection, &[change])).wait().map_err(|error| stored_badly(&error, error.code()))?;
+    }
     let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| file.place.folder.as_path());
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
@@ -139,16 +143,17 @@ fn open(
         hungry: VecDeque::new(),
         pending: VecDeque::new(),
         slice_end: None,
+        quiet: Vec::new(),
+        probing: None,
+        network_returned: Monotonic::default(),
+        network_watched: true,
         store_retry: None,
         closing: None,
     };
-    let mut ids = Vec::with_capacity(stored.jobs.len());
+    let inactivity = service.settings.jobs.inactivity_timeout;
+    service.index.inactivity = (inactivity > 0).then(|| Duration::from_secs(inactivity.into()));
     for entry in stored.jobs {
-        ids.push(entry.core.id);
         service.admit(entry);
-    }
-    for id in ids {
-        service.take_up(id)?;
     }
     Ok(service)
 }
@@ -167,6 +172,10 @@ fn find_lost_files(folders: &Folders) -> Vec<PathBuf> {
 
 impl Service {
     fn admit(&mut self, mut entry: super::entry::Entry) {
+        let now = self.now();
+        // A clock that was not set yet when the job was made says nothing of its age.
+        let age = if entry.core.modified.as_millis() < PLAUSIBLE { Duration::ZERO } else { now.wall.since(entry.core.modified) };
+        entry.core.active = now.monotonic - age;
         entry.core.turn = self.next_turn;
         self.next_turn += 1;
         self.index.place(&entry.core, &mut entry.activity.keys);
@@ -175,20 +184,15 @@ impl Service {
     }
 
     /// Goes on with a job where the last process left it.
-    fn take_up(&mut self, id: JobId) -> Result<(), Failure> {
-        let core = &self.jobs.get(&id).ok_or_else(not_found)?.core;
+    pub(super) fn take_up(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
         // A final job whose files were dealt with is only remembered.
-        if core.is_final() && !core.cleanup_pending {
-            return Ok(());
+        if entry.core.is_final() && !entry.core.cleanup_pending {
+            return;
         }
-        self.step(id, Event::ServiceStarted)?;
-        let inactivity = std::time::Duration::from_secs(self.settings.jobs.inactivity_timeout.into());
-        let core = &self.jobs.get(&id).ok_or_else(not_found)?.core;
-        if !core.is_final() && self.now().wall.since(core.modified) >= inactivity {
-            tracing::warn!(job = %id, "cancelled: nobody touched it for longer than jobs.inactivity_timeout allows");
-            self.step(id, Event::InactivityDue)?;
-        }
-        Ok(())
+        entry.activity.completing_again = matches!(entry.core.machine.state, State::Completing { .. });
+        // The begin of the service cannot be refused.
+        let _ = self.step(id, Event::ServiceStarted);
     }
 
     /// Final jobs are remembered for a while, then not at all.

@@ -109,16 +109,18 @@ pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
 
 /// A list of proxies, each without its password.
 fn shown_proxies(list: &str) -> String {
-    let proxies = list.split(|character: char| character.is_whitespace() || character == ';').filter(|proxy| !proxy.is_empty());
-    let shown = proxies.map(|proxy| {
-        if proxy.contains("://") {
-            ShownUrl(proxy).to_string()
-        } else {
-            match proxy.rsplit_once('@') {
-                Some((_, host)) => format!("***@{host}"),
-                None => proxy.to_owned(),
-            }
-        }
+    let entries = list.split(|character: char| character.is_whitespace() || character == ';').filter(|entry| !entry.is_empty());
+    let shown = entries.map(|entry| {
+        // `[proto=][proto://]server[:port]`, and user information before the server.
+        let (filter, proxy) = entry.split_once('=').filter(|(filter, _)| !filter.contains(['@', ':', '/'])).unwrap_or(("", entry));
+        let shown = match proxy.rsplit_once('@') {
+            Some((before, host)) => match before.split_once("://") {
+                Some((scheme, _)) => format!("{scheme}://***@{host}"),
+                None => format!("***@{host}"),
+            },
+            None => proxy.to_owned(),
+        };
+        if filter.is_empty() { shown } else { format!("{filter}={shown}") }
     });
     shown.collect::<Vec<_>>().join(" ")
 }

@@ -80,7 +80,7 @@ impl Trouble {
     pub(super) fn connect(error: &io::Error, host: &str, is_loopback: bool) -> Self {
         let passing = |code, sentence: String| Self::passing(code, ErrorContext::GeneralTransport, sentence);
         match Errno::from_io_error(error) {
-            Some(Errno::NETUNREACH | Errno::NETDOWN | Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT) if !is_loopback => {
+            Some(Errno::NETUNREACH | Errno::NETDOWN | Errno::AFNOSUPPORT) if !is_loopback => {
                 let sentence = format!("there is no network that leads to {host}; the job goes on when there is");
                 Self { retry: Retry::WhenNetworkReturns, ..passing(bits::BG_E_NETWORK_DISCONNECTED, sentence) }
             }

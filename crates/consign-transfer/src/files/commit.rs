@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io,
     path::PathBuf,
-    sync::OnceLock,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,6 +25,19 @@ pub(crate) struct Commit<'a> {
     /// Becomes the modification time, where the server told one. Absent: that of the temporary
     /// file stays.
     pub(crate) modified: Option<SystemTime>,
+    /// The mode that the finished file gets.
+    pub(crate) mode: FileMode,
+}
+
+/// The mode of finished files: what a new file of the application that made the job would have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileMode(u32);
+
+impl FileMode {
+    /// 0666 without the bits of the application's umask.
+    pub(crate) const fn of_umask(umask: u32) -> Self {
+        Self(0o666 & !umask)
+    }
 }
 
 /// How a file came to its final name.
@@ -105,7 +117,7 @@ fn rename(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
     if !is_ours(&metadata) {
         return Err(local_failure(&Errno::LOOP.into(), "use", &path));
     }
-    dress(&temporary, file.modified).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
+    dress(&temporary, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
     let target = file.place.path();
     // A folder is told before the rename, whose own word for it depends on what is in the folder.
     if rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW)
@@ -129,11 +141,10 @@ fn renamed_before(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failu
     }
 }
 
-/// The mode that a new file of this process has, and the modification time of the origin.
-fn dress(file: &File, modified: Option<SystemTime>) -> io::Result<()> {
-    rustix::fs::fchmod(file, Mode::from_raw_mode(0o666 & !umask()))?;
-    if let Some(modified) = modified {
-        set_modified(file, modified)?;
+fn dress(temporary: &File, file: &Commit<'_>) -> io::Result<()> {
+    rustix::fs::fchmod(temporary, Mode::from_raw_mode(file.mode.0))?;
+    if let Some(modified) = file.modified {
+        set_modified(temporary, modified)?;
     }
     Ok(())
 }
@@ -158,17 +169,6 @@ pub(crate) fn set_modified(file: &File, modified: SystemTime) -> io::Result<()> 
     Ok(())
 }
 
-/// The mask of the process. Read from `/proc`, because `umask(2)` can only be asked by setting it,
-/// and other threads would make files meanwhile.
-fn umask() -> u32 {
-    static UMASK: OnceLock<u32> = OnceLock::new();
-    *UMASK.get_or_init(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-        digits.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok()).unwrap_or(0o022)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::{ffi::OsString, os::unix::fs::MetadataExt, path::Path, time::Duration};
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn commit(place: &Place, temporary_name: &OsStr, modified: Option<SystemTime>) -> Result<Committed, Failure> {
-        commit_many(&[Commit { place, temporary_name, modified }]).remove(0)
+        commit_many(&[Commit { place, temporary_name, modified, mode: FileMode::of_umask(0o027) }]).remove(0)
     }
 
     const TEMPORARY: &str = ".BIT0123456789abcdef.tmp";
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(commit(&place, &temporary(), Some(modified)).unwrap(), Committed::Now);
         let metadata = place.path().metadata().unwrap();
         assert_eq!(metadata.modified().unwrap(), modified);
-        assert_eq!(metadata.mode() & 0o777, 0o666 & !umask());
+        assert_eq!(metadata.mode() & 0o777, 0o640);
         assert!(!temporary_path.exists());
         assert_eq!(commit(&place, &temporary(), Some(modified)).unwrap(), Committed::Before);
         std::fs::remove_file(place.path()).unwrap();
@@ -247,9 +247,12 @@ mod tests {
             std::fs::write(folder.path().join(name), "content").unwrap();
         }
         let gone = Place { folder: folder.path().join("gone"), name: "file".into() };
-        let mut commits: Vec<_> =
-            places.iter().zip(&names).map(|(place, name)| Commit { place, temporary_name: name, modified: None }).collect();
-        commits.push(Commit { place: &gone, temporary_name: &names[0], modified: None });
+        let mut commits: Vec<_> = places
+            .iter()
+            .zip(&names)
+            .map(|(place, name)| Commit { place, temporary_name: name, modified: None, mode: FileMode::of_umask(0o022) })
+            .collect();
+        commits.push(Commit { place: &gone, temporary_name: &names[0], modified: None, mode: FileMode::of_umask(0o022) });
         let answers = commit_many(&commits);
         assert_eq!(answers[0].as_ref().unwrap_err().code, common::ERROR_FILE_NOT_FOUND);
         assert!(answers[1..20].iter().all(|answer| *answer == Ok(Committed::Now)), "{answers:?}");

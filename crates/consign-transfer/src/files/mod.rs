@@ -9,7 +9,7 @@ mod folder;
 mod place;
 mod temporary;
 
-pub(crate) use commit::{Commit, commit_many, discard, set_modified};
+pub(crate) use commit::{Commit, Committed, FileMode, commit_many, discard, set_modified};
 pub(crate) use errors::{is_passing, local_failure};
 pub(crate) use folder::Folder;
 pub(crate) use place::Place;

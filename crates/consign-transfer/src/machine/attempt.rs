@@ -93,8 +93,7 @@ pub(super) fn failed(draft: &mut Draft, attempt: Attempt, failure: Failure, seve
         Severity::NetworkDown => without_network(draft, failure),
         Severity::Transient { not_before } => {
             draft.job.error_count = draft.job.error_count.saturating_add(1);
-            // "Every error is fatal" is how BITS documents both of these.
-            if choices.no_progress_timeout.is_zero() || choices.minimum_retry_delay > choices.no_progress_timeout {
+            if every_error_is_fatal(draft) {
                 draft.enter_error(failure);
                 return Ok(S_OK);
             }
@@ -126,7 +125,7 @@ pub(super) fn wait(draft: &mut Draft, failure: Failure, wake: Wake) {
 /// Neither counted nor waited for by time, but the no-progress clock runs.
 pub(super) fn without_network(draft: &mut Draft, failure: Failure) {
     draft.job.no_progress_since.get_or_insert(draft.now);
-    if draft.job.choices.no_progress_timeout.is_zero() {
+    if every_error_is_fatal(draft) {
         draft.enter_error(failure);
     } else {
         wait(draft, failure, Wake::NetworkReturns);
@@ -135,6 +134,12 @@ pub(super) fn without_network(draft: &mut Draft, failure: Failure) {
 
 pub(super) fn network_disconnected() -> Failure {
     Failure::of(bits::BG_E_NETWORK_DISCONNECTED, ErrorContext::GeneralTransport)
+}
+
+/// How BITS documents both of these settings.
+fn every_error_is_fatal(draft: &Draft) -> bool {
+    let choices = draft.job.choices;
+    choices.no_progress_timeout.is_zero() || choices.minimum_retry_delay > choices.no_progress_timeout
 }
 
 fn is_running(draft: &Draft, attempt: Attempt) -> bool {

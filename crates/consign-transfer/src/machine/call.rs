@@ -22,7 +22,7 @@ pub(super) fn chosen(draft: &mut Draft, choices: Choices) -> Answer {
     draft.refuse_final()?;
     draft.job.choices = choices;
     draft.act(Action::Notify(Notification::JobModification));
-    if choices.auto_complete && matches!(draft.job.state, State::Transferred) {
+    if choices.auto_complete && matches!(draft.job.state, State::Transferred) && draft.job.all_transferred() {
         draft.job.state = State::Completing { by_itself: true };
         draft.act(Action::CommitFiles);
     }
@@ -41,7 +41,10 @@ pub(super) fn resume(draft: &mut Draft) -> Answer {
     }
     draft.act(Action::WithdrawNotifications);
     draft.job.active_before = std::time::Duration::ZERO;
-    draft.job.no_progress_since = None;
+    if matches!(draft.job.state, State::Error) {
+        // Somebody acted: the clock that may have stopped the job begins anew with its next failure.
+        draft.job.no_progress_since = None;
+    }
     if draft.job.all_transferred() {
         draft.enter_transferred();
     } else {
@@ -92,12 +95,14 @@ pub(super) fn committed(draft: &mut Draft, outcome: CommitOutcome) -> Answer {
                 (true, true) => S_OK,
             })
         }
-        CommitOutcome::Failed(failure) if by_itself => {
+        CommitOutcome::Failed { failure, lost } if by_itself => {
+            draft.job.files_transferred = draft.job.files_transferred.saturating_sub(lost);
             draft.job.error_count = draft.job.error_count.saturating_add(1);
             draft.enter_error(failure.clone());
             Err(failure)
         }
-        CommitOutcome::Failed(failure) => {
+        CommitOutcome::Failed { failure, lost } => {
+            draft.job.files_transferred = draft.job.files_transferred.saturating_sub(lost);
             if draft.job.all_transferred() {
                 // The last file may have come while the renames were under way.
                 draft.job.transferred_at.get_or_insert(draft.now.wall);

@@ -138,7 +138,12 @@ pub enum CommitOutcome {
         all_deleted: bool,
     },
     /// A file could not be renamed.
-    Failed(Failure),
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// So many files that were done are gone from the disk and have to be fetched again.
+        lost: u32,
+    },
 }
 
 /// Whose data was found invalid.

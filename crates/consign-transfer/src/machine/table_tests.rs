@@ -112,7 +112,7 @@ fn every_state_meets_every_event() {
         (Event::Failed(OLDER, broken(), fatal), stays),
         (Event::FileLost(ATTEMPT), stays),
         (Event::Committed(done), "S  Q  C  T  W  N  B  E  D  A  A  X"),
-        (Event::Committed(CommitOutcome::Failed(broken())), "S  Q  C  T  W  N  B  E  D  S! A  X"),
+        (Event::Committed(CommitOutcome::Failed { failure: broken(), lost: 0 }), "S  Q  C  T  W  N  B  E  D  S! A  X"),
         (Event::NetworkLost, "S  N  N  N  W  N  B  E  D  P  A  X"),
         (Event::NetworkReturned, "S  Q  C  T  Q  Q  B  E  D  P  A  X"),
         (Event::Blocked(broken()), "S  B  B  B  W  N  B  E  D  P  A  X"),
@@ -156,7 +156,7 @@ fn the_last_file_makes_the_job_transferred_and_auto_complete_completes_it() {
     running.choices.auto_complete = true;
     let completing = after(&running, Event::FileTransferred(ATTEMPT));
     assert_eq!(completing.state, State::Completing { by_itself: true });
-    let failed = after(&completing, Event::Committed(CommitOutcome::Failed(broken())));
+    let failed = after(&completing, Event::Committed(CommitOutcome::Failed { failure: broken(), lost: 0 }));
     assert_eq!(failed.state, State::Error, "nobody waits for the answer, so it must be seen");
     assert_eq!(after(&failed, Event::Resume).state, State::Completing { by_itself: true }, "nothing is fetched twice");
 }
@@ -174,7 +174,7 @@ fn complete_keeps_what_is_done_and_says_what_is_not() {
     assert_eq!(partial.answer, Ok(bits::BG_S_PARTIAL_COMPLETE));
     let left = step(&after(&job('D'), Event::Complete), Event::Committed(CommitOutcome::Done { all_deleted: false }), at(1));
     assert_eq!(left.answer, Ok(bits::BG_S_UNABLE_TO_DELETE_FILES));
-    let locked = after(&after(&job('D'), Event::Complete), Event::Committed(CommitOutcome::Failed(broken())));
+    let locked = after(&after(&job('D'), Event::Complete), Event::Committed(CommitOutcome::Failed { failure: broken(), lost: 0 }));
     assert_eq!(locked.state, State::Transferred, "it stays, and can be completed again");
 }
 

@@ -4,6 +4,7 @@ mod bench;
 
 mod ending;
 mod errors;
+mod hardship;
 mod intake;
 mod life;
 mod restart;

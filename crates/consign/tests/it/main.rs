@@ -1,1 +1,8 @@
-//! The library against the service.
+//! The library against the face of the service, in one process.
+
+mod blocking;
+mod calls;
+mod connecting;
+mod embedded;
+mod following;
+mod setup;

@@ -36,7 +36,7 @@ pub(super) async fn run(get: Get, console: &Console) -> Outcome {
         return Err(Problem::usage("nothing was fetched", "--checksum is for a single URL"));
     }
     let targets = target::plan(&get.urls, get.output.as_deref())?;
-    // Taken before there is a job, so that an interrupt never ends us without a word.
+    // Until there is a job, an interrupt may end us as it ends any program; from then on it is ours.
     let interrupted = tokio::signal::ctrl_c();
     let made = Cell::new(None);
     tokio::pin!(interrupted);
@@ -61,7 +61,7 @@ pub(super) async fn run(get: Get, console: &Console) -> Outcome {
     };
     progress.clear()?;
     match ended {
-        None => Ok(leave(job.id(), console)),
+        None => leave(job.id(), console),
         Some(snapshot) => report(&job, &snapshot?, &targets, &progress, console),
     }
 }
@@ -156,11 +156,18 @@ async fn follow(job: &Job, progress: &mut Progress<'_>) -> Outcome<JobSnapshot> 
 }
 
 /// After an interrupt.
-fn leave(id: JobId, console: &Console) -> Exit {
-    let id = short(id);
-    console.remark(format!("job {id} goes on in the background"));
-    console.remark(format!("`consign job watch {id}` watches it, `consign job cancel {id}` ends it"));
-    Exit::Interrupted
+fn leave(id: JobId, console: &Console) -> Outcome {
+    match console.form {
+        Form::Programs => {
+            console.record(&document::Event::new("interrupted", now(), document::Id::from(id)))?;
+        }
+        Form::People => {
+            let id = short(id);
+            console.remark(format!("job {id} goes on in the background"));
+            console.remark(format!("`consign job watch {id}` watches it, `consign job cancel {id}` ends it"));
+        }
+    }
+    Ok(Exit::Interrupted)
 }
 
 fn report(job: &Job, end: &JobSnapshot, targets: &[Target], progress: &Progress<'_>, console: &Console) -> Outcome {

@@ -150,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(&folder, folder.join("link")).unwrap();
-        assert_eq!(absolute(&folder.join("link/../link/x")).unwrap(), folder.join("x"));
+        assert_eq!(absolute(&folder.join("link/x")).unwrap(), folder.join("x"));
         assert!(absolute(Path::new("/")).is_err());
     }
 }

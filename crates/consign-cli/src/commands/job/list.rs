@@ -27,7 +27,7 @@ pub(super) async fn run(client: &Client, listing: Listing, console: &Console) ->
 
 fn table(jobs: &[JobSummary], calendar: &Calendar, now: Timestamp) -> Table {
     let digits = wording::id_length(jobs.iter().map(|job| job.id));
-    let mut table = Table::new(&["ID", "NAME", "STATE", "PRIORITY", "PROGRESS", "SIZE", "DETAILS"], 1);
+    let mut table = Table::new(&["ID", "NAME", "STATE", "PRIORITY", "PROGRESS", "SIZE", "DETAILS"], 1).expendable(&[3, 5]);
     for job in jobs {
         table.push([
             job.id.to_string().chars().take(digits).collect(),
@@ -77,17 +77,17 @@ mod tests {
         assert_eq!(
             table.lines(None),
             [
-                "ID        NAME         STATE            PRIORITY  PROGRESS  SIZE       DETAILS",
+                "ID        NAME        STATE            PRIORITY  PROGRESS  SIZE       DETAILS",
                 "97184d0f  maps\\n.tar  transient-error  normal    -         12.0 MiB+  waiting because the server could not be connected",
-                "07184d0f  a            error            normal    -         ?          the server has no such file (BG_E_HTTP_ERROR_404)",
-                "17184d0f  b            transferring     normal    30 %      40.0 MiB",
+                "07184d0f  a           error            normal    -         ?          the server has no such file (BG_E_HTTP_ERROR_404)",
+                "17184d0f  b           transferring     normal    30 %      40.0 MiB",
             ]
         );
         assert_eq!(
             table.lines(Some(80))[..2],
             [
-                "ID        NAME         STATE            PRIORITY  PROGRESS  SIZE       DETAILS",
-                "97184d0f  maps\\n.tar  transient-error  normal    -         12.0 MiB+  waiting…",
+                "ID        NAME        STATE            PRIORITY  PROGRESS  SIZE       DETAILS",
+                "97184d0f  maps\\n.tar  transient-error  normal    -         12.0 MiB+  waiting b…",
             ]
         );
     }

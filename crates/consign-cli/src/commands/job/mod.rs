@@ -10,7 +10,7 @@ mod set;
 mod show;
 mod watch;
 
-use consign::{Client, Job};
+use consign::{Client, Job, common};
 
 use crate::{
     arguments,
@@ -38,5 +38,9 @@ pub(super) async fn run(command: arguments::Job, console: &Console) -> Outcome {
 }
 
 async fn find(client: &Client, name: &str) -> Outcome<Job> {
-    client.find(name).await.map_err(|error| Problem::of(format!("job {} was not found", shown(name)), &error))
+    client.find(name).await.map_err(|error| {
+        let problem = Problem::of(format!("job {} was not found", shown(name)), &error);
+        // Several fit, and the sentence lists them.
+        if error.code() == common::E_INVALIDARG { problem.help("name it by its id, or by the beginning of its id") } else { problem }
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consign::{AutoComplete, Client, JobSnapshot, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp};
+use consign::{AutoComplete, Client, JobSnapshot, JobState, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp};
 
 use crate::{
     console::{Console, Form},
@@ -38,9 +38,11 @@ fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'stati
     if !job.description.is_empty() {
         facts.insert(2, ("Description", shown(&job.description)));
     }
-    if let Some(waiting) = wording::waiting(job.waiting_because.as_deref(), job.next_attempt, calendar, now) {
-        facts.push(("Waits", waiting));
+    // In ERROR it waits for its owner, because of that error.
+    if job.state != JobState::Error {
+        facts.extend(job.waiting_because.as_ref().map(|reason| ("Waiting because", shown(reason))));
     }
+    facts.extend(job.next_attempt.map(|time| ("Next attempt", calendar.short(time, now))));
     if let Some(error) = &job.error {
         facts.push(("Error", wording::error(error)));
         facts.push(("Where", error.failure.context.sentence().to_owned()));

@@ -24,6 +24,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often the terminal is drawn again while nothing happens.
 const TICK: Duration = Duration::from_secs(1);
+/// How long an ended job stays on the screen.
+const AFTERGLOW: Duration = Duration::from_secs(60);
 /// A service that dies this often without a quiet moment is given up.
 const RECONNECTS: u32 = 6;
 
@@ -38,6 +40,10 @@ pub(super) async fn run(client: &Client, names: &[String], console: &Console) ->
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
     };
     watch.view.screen.keep();
+    if matches!(result, Ok(Exit::Interrupted)) && console.stdout.is_terminal {
+        // The terminal has echoed the interrupt: what follows begins on a line of its own.
+        console.line("")?;
+    }
     result
 }
 
@@ -90,15 +96,23 @@ impl Watch<'_> {
         }
     }
 
+    /// The jobs to show. Those that have just ended are no longer listed, and are asked for once
+    /// more, so that their end is seen.
     async fn jobs(&self) -> consign::Result<Vec<JobSummary>> {
-        if self.wanted.is_empty() {
-            // A job that has just ended is shown once more, so that its end is seen.
+        if !self.wanted.is_empty() {
             let mut jobs = self.client.jobs(Listing::All).await?;
-            jobs.retain(|job| !job.state.is_final() || self.view.is_known(job.id));
+            jobs.retain(|job| self.wanted.contains(&job.id));
             return Ok(jobs);
         }
-        let mut jobs = self.client.jobs(Listing::All).await?;
-        jobs.retain(|job| self.wanted.contains(&job.id));
+        let live = self.client.jobs(Listing::Live).await?;
+        let listed: HashSet<JobId> = live.iter().map(|job| job.id).collect();
+        let gone: HashSet<JobId> = self.view.known.keys().filter(|id| !listed.contains(id)).copied().collect();
+        let is_over = |id: &JobId| self.view.known.get(id).is_some_and(|known| known.over.is_some());
+        let mut jobs = if gone.iter().all(is_over) { live } else { self.client.jobs(Listing::All).await? };
+        jobs.retain(|job| !job.state.is_final() || gone.contains(&job.id));
+        let told: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
+        jobs.extend(self.view.recently_over().filter(|job| !told.contains(&job.id)).cloned());
+        jobs.sort_by_key(|job| (job.created, job.id));
         Ok(jobs)
     }
 
@@ -161,8 +175,8 @@ struct Known {
     rate: Rate,
     sparse: Sparse,
     summary: JobSummary,
-    /// Its end was shown.
-    over: bool,
+    /// When its end was shown.
+    over: Option<Instant>,
 }
 
 struct View<'a> {
@@ -178,8 +192,9 @@ impl<'a> View<'a> {
         Self { console, screen: Screen::new(io::stdout()), known: HashMap::new(), order: Vec::new() }
     }
 
-    fn is_known(&self, id: JobId) -> bool {
-        self.known.contains_key(&id)
+    /// Ended jobs stay on the screen for a while.
+    fn recently_over(&self) -> impl Iterator<Item = &JobSummary> {
+        self.known.values().filter(|known| known.over.is_some_and(|then| then.elapsed() < AFTERGLOW)).map(|known| &known.summary)
     }
 
     fn show(&mut self, jobs: &[JobSummary]) -> Outcome<()> {
@@ -192,7 +207,7 @@ impl<'a> View<'a> {
                 rate: Rate::default(),
                 sparse: Sparse::new(),
                 summary: job.clone(),
-                over: false,
+                over: None,
             });
             let changed = known.summary != *job || known.sparse.is_new();
             known.summary = job.clone();
@@ -204,17 +219,17 @@ impl<'a> View<'a> {
             let line = Line::of_summary(job, &known.rate, &self.console.calendar, now());
             let worth = known.sparse.is_worth(&line, at);
             match self.console.form {
-                Form::Programs if changed && !known.over => {
+                Form::Programs if changed && known.over.is_none() => {
                     let event = if job.state.is_final() { "ended" } else { "changed" };
                     self.console.record(&document::Event::new(event, now(), document::Summary::from(job)))?;
                 }
-                Form::People if !self.console.stdout.is_terminal && worth && !known.over => {
+                Form::People if !self.console.stdout.is_terminal && worth && known.over.is_none() => {
                     let time = self.console.calendar.short(now(), now());
                     self.console.line(format!("{time} {} {}", wording::short(job.id), plain(&line)))?;
                 }
                 _ => {}
             }
-            known.over = job.state.is_final();
+            known.over = known.over.or(job.state.is_final().then_some(at));
         }
         if self.console.form == Form::People && self.console.stdout.is_terminal { self.redraw() } else { Ok(()) }
     }

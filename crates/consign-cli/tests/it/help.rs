@@ -1,0 +1,29 @@
+//! What the command says of itself.
+
+use crate::setup::Setup;
+
+#[test]
+fn the_help_lists_what_there_is() {
+    let setup = Setup::new();
+    let help = setup.ok(["--help"]);
+    for command in ["  get ", "  job ", "  service ", "  completions "] {
+        assert!(help.contains(command), "{command}: {help}");
+    }
+    for absent in ["put", "class", "component", "call", "queue", "outbox", "idl", "demo"] {
+        assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
+    }
+    let help = setup.ok(["job", "--help"]);
+    assert!(!help.contains("notify ") && !help.contains("validate"), "{help}");
+    assert!(setup.ok(["job", "set", "--help"]).contains("auto-complete=on|off"));
+    assert!(setup.ok(["--version"]).starts_with("consign "));
+    assert_eq!(setup.run([]).code, Some(2));
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let setup = Setup::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(setup.ok(["completions", shell]).contains("consign"), "{shell}");
+    }
+    assert_eq!(setup.run(["completions", "cmd"]).code, Some(2));
+}
