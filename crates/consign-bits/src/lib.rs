@@ -3,6 +3,10 @@
 //! Shared by the engine, the wire and the client library, so that each says the same thing. No
 //! behaviour lives here, and nothing that only one of them needs.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod codes;
 mod error;
 mod flags;

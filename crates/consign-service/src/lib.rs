@@ -2,6 +2,10 @@
 //!
 //! It turns messages into calls on the engine, and no more. Reading order:
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod run;
 
 mod dispatch;

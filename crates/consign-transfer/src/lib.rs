@@ -5,6 +5,10 @@
 
 pub mod machine;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod settings;
 
 mod engine;

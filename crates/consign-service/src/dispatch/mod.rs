@@ -4,6 +4,9 @@
 //! costs nothing here. Each interface has a module of its own: a declaration, and one match with
 //! one line for each member. Nothing is decided about jobs.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+
 mod bus;
 mod call;
 mod change;

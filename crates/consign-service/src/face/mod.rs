@@ -4,6 +4,9 @@
 //! call goes to the engine as it came. It knows neither sockets in the file system nor processes;
 //! `run` does.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+
 mod connection;
 mod handshake;
 mod head;

@@ -3,6 +3,7 @@
 
 mod detach;
 mod error;
+mod limits;
 mod lock;
 mod log;
 mod serving;
@@ -86,6 +87,10 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
     let settings = Settings::read(paths.settings())?;
     log::start(log, &paths.log(), log_filter.as_deref()).map_err(StartError::place("the log", paths.log()))?;
     let supervisor = Supervisor::new(notify_socket);
+    limits::survive_file_size().map_err(StartError::system("catching signals"))?;
+    if let Err(error) = limits::raise_descriptors() {
+        tracing::warn!(%error, "the number of descriptors stays as it is");
+    }
     let signals = serving::Signals::new().map_err(StartError::system("catching signals"))?;
     let engine = Engine::open(EngineOptions {
         paths: paths.clone(),

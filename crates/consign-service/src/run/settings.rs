@@ -85,8 +85,13 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { path, source }),
         };
-        toml::from_str(&text).map_err(|error| {
-            let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
+        Self::parse(&text, path)
+    }
+
+    /// `path` is only for the error.
+    pub(crate) fn parse(text: &str, path: PathBuf) -> Result<Self, SettingsError> {
+        toml::from_str(text).map_err(|error| {
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             SettingsError::Invalid { path, line, column, message: error.message().trim().replace('\n', ", ") }
         })
     }

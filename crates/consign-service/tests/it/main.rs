@@ -2,6 +2,7 @@
 
 mod calls;
 mod distrust;
+mod limits;
 mod process;
 mod signals;
 mod support;

@@ -94,7 +94,7 @@ pub(super) fn file(new: NewFile, place: Place, most_ranges: Option<u32>, random:
     })
 }
 
-fn url(text: &str) -> Result<(), Failure> {
+pub(super) fn url(text: &str) -> Result<(), Failure> {
     if text.chars().count() > limits::URL {
         return Err(invalid(format!("the URL has more than {} characters", limits::URL)));
     }
@@ -116,7 +116,7 @@ fn url(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn ranges(ranges: &[FileRange], most: Option<u32>) -> Result<(), Failure> {
+pub(super) fn ranges(ranges: &[FileRange], most: Option<u32>) -> Result<(), Failure> {
     if let Some(most) = most.filter(|most| ranges.len() > *most as usize) {
         return Err(Failure::refused(bits::BG_E_TOO_MANY_RANGES_IN_FILE, format!("a file may have {most} ranges")));
     }

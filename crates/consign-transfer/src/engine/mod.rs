@@ -3,6 +3,9 @@
 //! Reading order: what callers see ([`api`], [`handle`]), the loop ([`service`]), the calls
 //! ([`call`]), the carrying of files ([`carry`]), and what these stand on.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+
 mod api;
 mod handle;
 

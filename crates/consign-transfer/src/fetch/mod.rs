@@ -3,6 +3,9 @@
 //! Owns connections, TLS and the writing of temporary files. Knows nothing of jobs, their states
 //! or their store: it is told what to fetch and what is on disk already, and says what came of it.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+
 mod task;
 
 mod fetcher;

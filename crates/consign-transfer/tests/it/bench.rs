@@ -27,11 +27,17 @@ pub(crate) fn check<F: Future<Output = ()>>(test: impl FnOnce(Bench) -> F) {
 }
 
 pub(crate) fn check_with<F: Future<Output = ()>>(settings: Settings, test: impl FnOnce(Bench) -> F) {
+    check_prepared(settings, |_| (), test);
+}
+
+/// With a folder that is made ready before there is an engine.
+pub(crate) fn check_prepared<F: Future<Output = ()>>(settings: Settings, prepare: impl FnOnce(&Path), test: impl FnOnce(Bench) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = Server::start().unwrap();
     runtime.block_on(async {
         let limited = tokio::time::timeout(LIMIT, async {
             let folder = tempfile::tempdir().unwrap();
+            prepare(folder.path());
             let engine = open(folder.path(), &settings).await.unwrap();
             test(Bench { folder, server, engine, settings }).await;
         });

@@ -4,8 +4,11 @@ mod bench;
 
 mod ending;
 mod errors;
+mod full;
 mod hardship;
 mod intake;
 mod life;
+mod namespace;
+mod network;
 mod restart;
 mod turns;

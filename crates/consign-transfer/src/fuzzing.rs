@@ -1,0 +1,50 @@
+//! What fuzzers feed with foreign bytes, and what must hold of every answer. The corpus in `fuzz/` is
+//! replayed by the tests.
+
+use consign_bits::ShownUrl;
+use url::Url;
+
+pub use crate::{
+    engine::fuzzing::new_file,
+    fetch::fuzzing::{answer, proxies},
+};
+
+/// What a parser of URLs takes for a password, or for a user without one, is not shown.
+pub fn shown_url(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let shown = ShownUrl(text).to_string();
+    let Ok(url) = Url::parse(text) else { return };
+    // Read again, because what is shown need not be spelled as it is parsed.
+    if let Ok(again) = Url::parse(&shown) {
+        match again.password() {
+            Some(password) => assert_eq!(password, "***", "{text:?} is shown as {shown:?}"),
+            None => assert!(matches!(again.username(), "" | "***"), "{text:?} is shown as {shown:?}"),
+        }
+    }
+    if let Some(password) = url.password().filter(|password| password.len() >= 4 && text.matches(password).count() == 1) {
+        assert!(!shown.contains(password), "{text:?} is shown as {shown:?}");
+    }
+    // The parsed form is what most messages show.
+    let shown = ShownUrl(url.as_str()).to_string();
+    if let Some(password) = url.password().filter(|password| password.len() >= 4 && url.as_str().matches(password).count() == 1) {
+        assert!(!shown.contains(password), "{url} is shown as {shown:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_corpora_are_survived() {
+        for (name, target) in [
+            ("answer", super::answer as fn(&[u8])),
+            ("new_file", super::new_file),
+            ("proxies", super::proxies),
+            ("shown_url", super::shown_url),
+        ] {
+            let folder = format!("{}/../../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+            let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+            assert!(!inputs.is_empty(), "{name}");
+            inputs.iter().for_each(|input| target(input));
+        }
+    }
+}
