@@ -49,6 +49,19 @@ impl Piece {
             Self::Slice { size, .. } => *size,
         }
     }
+
+    /// Copies what stands at `done` into the buffer, as far as it fits.
+    pub(super) fn read_at(&self, done: u64, buffer: &mut [u8]) -> usize {
+        let left = usize::try_from(self.size().saturating_sub(done)).unwrap_or(usize::MAX).min(buffer.len());
+        match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(done).unwrap_or(usize::MAX).min(bytes.len());
+                buffer[..left].copy_from_slice(&bytes[from..from + left]);
+                left
+            }
+            Self::Slice { body, offset, .. } => body.read_at(offset + done, &mut buffer[..left]),
+        }
+    }
 }
 
 const BOUNDARY: &str = "consign-boundary-1f3a";

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    answer::{Answer, Opening, Piece},
+    answer::{Answer, Opening},
     fault::Close,
     proxy, request,
     state::{Stalled, State},
@@ -93,24 +93,25 @@ impl Sending<'_> {
         }
         self.state.begin(self.index, self.answer.status);
         self.wire.write_all(&self.answer.head).await?;
-        let mut piece = vec![0; 64 * 1024];
+        // Parts go out together as far as they fit, so that what follows the announced end of a body
+        // comes with that end.
+        let mut buffer = vec![0; 64 * 1024];
+        let mut filled = 0;
         for part in &self.answer.body {
-            match part {
-                Piece::Bytes(bytes) => self.chunk(bytes).await?,
-                Piece::Slice { body, offset, size } => {
-                    let mut done = 0;
-                    while done < *size {
-                        let wanted = usize::try_from(size - done).unwrap_or(usize::MAX).min(piece.len());
-                        let count = body.read_at(offset + done, &mut piece[..wanted]);
-                        if count == 0 {
-                            break;
-                        }
-                        self.chunk(&piece[..count]).await?;
-                        done += count as u64;
-                    }
+            let mut done = 0;
+            while done < part.size() {
+                let count = part.read_at(done, &mut buffer[filled..]);
+                if count == 0 {
+                    break;
+                }
+                (done, filled) = (done + count as u64, filled + count);
+                if filled == buffer.len() {
+                    self.chunk(&buffer).await?;
+                    filled = 0;
                 }
             }
         }
+        self.chunk(&buffer[..filled]).await?;
         // A cut or a stall exactly at the end of the body.
         if !self.answer.body.is_empty() {
             self.pause_or_cut().await?;
