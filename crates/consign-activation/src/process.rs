@@ -73,7 +73,8 @@ pub(crate) struct Voice {
 
 impl Group {
     /// Starts a program: in a group of its own, in `/`, with a stated environment and no descriptor
-    /// but an empty input and a pipe that takes output and errors in their order. Blocks.
+    /// but an empty input and a pipe that takes output and errors in their order. Marks every other
+    /// descriptor of this process as closed on exec. Blocks.
     pub(crate) fn spawn(program: &Program, environment: &Environment) -> Result<(Self, Voice), Failure> {
         let failed = |error: io::Error| {
             let failure = Failure::system(&format!("starting {}", program.path().display()), &error);
@@ -81,7 +82,8 @@ impl Group {
         };
         let (output, input) = io::pipe().map_err(failed)?;
         program.confirm()?;
-        // Everything the service opens is closed on exec; nothing else needs closing here.
+        // What is opened here is closed on exec; what this process was itself given may not be.
+        close_fds::set_fds_cloexec(3, &[]);
         let mut command = Command::new(program.path());
         command
             .args(program.arguments().iter().map(OsStr::new))

@@ -287,6 +287,7 @@ impl Desk {
             start_timeout: file.start_timeout,
             idle_stop: file.idle_stop,
             grace: self.options.grace,
+            backoff: self.options.backoff,
             tokenless: if accepted { Tokenless::Accepted } else { Tokenless::Refused },
         };
         let slot = slots.entry(file.class).or_insert_with(|| Slot {
@@ -407,6 +408,14 @@ impl Slot {
             failure.sentence = format!("{}; it wrote last: {words}", failure.sentence).into();
         }
         failure
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use consign_core::{
     random::{Random, SystemRandom},
 };
 
-use crate::{Environment, Policy, Registry, server::Connection};
+use crate::{
+    Environment, Policy, Registry,
+    server::{Backoff, Connection},
+};
 
 /// What an [`super::Activator`] works with.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub struct Options {
     pub environment: Environment,
     /// How long a server has to end after it was asked, and again after SIGTERM.
     pub grace: Duration,
+    /// How a server that keeps failing is left alone.
+    pub backoff: Backoff,
     /// Whether servers that the user started may register.
     pub hand_started: HandStarted,
     /// What talks to the service manager and the bus.
@@ -89,6 +94,7 @@ impl Options {
             runtime_folder,
             environment,
             grace: Duration::from_secs(5),
+            backoff: Backoff::default(),
             hand_started: HandStarted::default(),
             tools: Tools::default(),
             clock: Arc::new(SystemClock),

@@ -1,6 +1,7 @@
 //! What becomes of the server process of a class: a pure function of its state, what happened, and the
 //! time. Starts, signals and waits for nothing; whoever carries out the [`Action`]s does.
 
+mod backoff;
 mod refusal;
 mod step;
 mod token;
@@ -16,8 +17,9 @@ use consign_core::clock::Monotonic;
 
 use crate::{failure::Failure, process::Exit};
 
+pub use backoff::Backoff;
 pub use refusal::{Refusal, StopReason};
-pub use step::{backoff, step};
+pub use step::step;
 pub use token::Token;
 
 /// The server of one class. At most one attempt at a process is made at a time; what happens to an
@@ -28,7 +30,7 @@ pub struct Server {
     pub state: State,
     /// The latest attempt: the running one in the states that have one.
     pub attempt: Attempt,
-    /// How many attempts in a row have failed. A server that stayed well for a minute begins anew.
+    /// How many attempts in a row have failed. A server that stayed well for [`Backoff::healthy`] begins anew.
     pub failures: u32,
 }
 
@@ -109,7 +111,7 @@ pub enum Stage {
 /// Why a server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It was asked to, or had served well for a minute: no failure, however it ends.
+    /// It was asked to, or had served well for [`Backoff::healthy`]: no failure, however it ends.
     Fine,
     /// It closed its connection and harmed nobody: a failure only if it does not end well.
     Left,
@@ -148,6 +150,8 @@ pub struct Terms {
     pub idle_stop: Option<Duration>,
     /// How long one has to end after it was asked, and again after SIGTERM.
     pub grace: Duration,
+    /// How one that keeps failing is left alone.
+    pub backoff: Backoff,
     /// What is thought of one that shows no token.
     pub tokenless: Tokenless,
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use consign_core::clock::Monotonic;
 
 use super::{
@@ -7,22 +5,6 @@ use super::{
     Tokenless, Why,
 };
 use crate::process::Exit;
-
-/// A server that stayed well for so long has not failed when it ends.
-const HEALTHY: Duration = Duration::from_secs(60);
-
-/// The back-off after the first failure, and the longest.
-const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-
-/// How long a server is not started after so many failures in a row: 1 s, doubled each time, at most
-/// 5 minutes.
-pub fn backoff(failures: u32) -> Duration {
-    match failures {
-        0 => Duration::ZERO,
-        _ => SHORTEST_BACKOFF.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX)).min(LONGEST_BACKOFF),
-    }
-}
 
 /// What becomes of a server by an event.
 pub fn step(server: Server, terms: &Terms, event: Event, now: Monotonic) -> Step {
@@ -118,8 +100,12 @@ impl Turn<'_> {
                 self.server.state = State::BackingOff { until };
             }
             // Whoever was to start it failed, and it has come all the same.
-            State::Running { process: process @ Process::Pending, .. }
-            | State::Stopping { process: process @ Process::Pending, connection: Some(_), .. } => *process = Process::Elsewhere,
+            State::Running { process: process @ Process::Pending, .. } => *process = Process::Elsewhere,
+            State::Stopping {
+                process: process @ Process::Pending, connection: Some(_), stage: Stage::Leaving | Stage::Terminated, ..
+            } => {
+                *process = Process::Elsewhere;
+            }
             State::Stopping { process: Process::Pending, .. } => self.ended(None),
             _ => {}
         }
@@ -342,7 +328,7 @@ impl Turn<'_> {
 
     /// Whether it has served long enough to be trusted again, and if so, does.
     fn was_healthy(&mut self) -> bool {
-        let healthy = matches!(self.server.state, State::Running { since, .. } if self.now.since(since) >= HEALTHY);
+        let healthy = matches!(self.server.state, State::Running { since, .. } if self.now.since(since) >= self.terms.backoff.healthy);
         if healthy {
             self.server.failures = 0;
         }
@@ -352,6 +338,6 @@ impl Turn<'_> {
     /// Counts a failure; returns when the next try may come.
     fn fail(&mut self) -> Monotonic {
         self.server.failures = self.server.failures.saturating_add(1);
-        self.now + backoff(self.server.failures)
+        self.now + self.terms.backoff.after(self.server.failures)
     }
 }

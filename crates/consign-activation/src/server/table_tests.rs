@@ -27,6 +27,7 @@ fn terms(host: char) -> Terms {
         start_timeout: Duration::from_secs(60),
         idle_stop: Some(Duration::from_secs(30)),
         grace: Duration::from_secs(5),
+        backoff: Backoff::default(),
         tokenless: if host == 'e' { Tokenless::Accepted } else { Tokenless::Refused },
     }
 }
@@ -188,6 +189,104 @@ fn every_pair_of_state_and_event_of_a_child() {
         'o',
         Process::Own(11),
         "
+        A wanted: starting/2 start
+        A registered: absent/2 !stale
+        A registered-other: absent/2 !stale
+        A registered-stale: absent/2 !stale
+        A registered-bare: absent/2 !token
+        P wanted: starting/2
+        P spawned: starting/2
+        P spawn-failed: waits/3 refuse
+        P registered: running/2 serve
+        P registered-other: terminated/3 refuse close !class
+        P registered-stale: starting/2 !stale
+        P registered-bare: starting/2 !token
+        P time: terminated/3 refuse
+        P stop: terminated/2 refuse
+        S wanted: starting/2
+        S registered: running/2 serve
+        S registered-other: terminated/3 refuse term close !class
+        S registered-stale: starting/2 !stale
+        S registered-bare: starting/2 !token
+        S exited-well: waits/3 refuse
+        S exited-badly: waits/3 refuse
+        S time: terminated/3 refuse term
+        S stop: terminated/2 refuse term
+        U wanted: running/2 serve
+        U registered: running/2 !twice
+        U registered-other: running/2 !twice
+        U registered-stale: running/2 !stale
+        U registered-bare: running/2 !token
+        U closed: leaving/3 died
+        U exited-well: waits/3 close died
+        U exited-badly: waits/3 close died
+        U released: running/2
+        U stop: leaving/2 ask
+        H wanted: running/2 serve
+        H registered: running/2 !twice
+        H registered-other: running/2 !twice
+        H registered-stale: running/2 !stale
+        H registered-bare: running/2 !token
+        H closed: leaving/0 died
+        H exited-well: absent/0 close died
+        H exited-badly: absent/0 close died
+        H released: running/2
+        H stop: leaving/2 ask
+        I wanted: running/2 serve
+        I registered: running/2 !twice
+        I registered-other: running/2 !twice
+        I registered-stale: running/2 !stale
+        I registered-bare: running/2 !token
+        I closed: leaving/2 died
+        I exited-well: absent/2 close died
+        I exited-badly: waits/3 close died
+        I time: leaving/2 ask
+        I stop: leaving/2 ask
+        L wanted: leaving/2
+        L registered: leaving/2 !stale
+        L registered-other: leaving/2 !stale
+        L registered-stale: leaving/2 !stale
+        L registered-bare: leaving/2 !token
+        L closed: leaving/2 died
+        L exited-well: absent/0 close died
+        L exited-badly: absent/0 close died
+        L time: terminated/2 term
+        G wanted: leaving/2
+        G registered: leaving/2 !stale
+        G registered-other: leaving/2 !stale
+        G registered-stale: leaving/2 !stale
+        G registered-bare: leaving/2 !token
+        G exited-well: absent/2
+        G exited-badly: waits/3
+        G time: terminated/2 term
+        T wanted: terminated/2 refuse
+        T registered: terminated/2 !stale
+        T registered-other: terminated/2 !stale
+        T registered-stale: terminated/2 !stale
+        T registered-bare: terminated/2 !token
+        T exited-well: waits/2
+        T exited-badly: waits/2
+        T time: killed/2 kill
+        K wanted: killed/2
+        K registered: killed/2 !stale
+        K registered-other: killed/2 !stale
+        K registered-stale: killed/2 !stale
+        K registered-bare: killed/2 !token
+        K exited-well: starting/0 start
+        K exited-badly: starting/0 start
+        K stop: killed/2 refuse
+        W wanted: waits/2 refuse
+        W registered: waits/2 !stale
+        W registered-other: waits/2 !stale
+        W registered-stale: waits/2 !stale
+        W registered-bare: waits/2 !token
+        W stop: absent/0
+        B wanted: starting/2 start
+        B registered: waits/2 !stale
+        B registered-other: waits/2 !stale
+        B registered-stale: waits/2 !stale
+        B registered-bare: waits/2 !token
+        B stop: absent/0
         ",
     );
 }
@@ -198,6 +297,88 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         'e',
         Process::Elsewhere,
         "
+        A wanted: starting/2 start
+        A registered: absent/2 !stale
+        A registered-other: absent/2 !stale
+        A registered-stale: absent/2 !stale
+        A registered-bare: running/2
+        P wanted: starting/2
+        P spawned: starting/2
+        P spawn-failed: waits/3 refuse
+        P registered: running/2 serve
+        P registered-other: terminated/3 refuse close !class
+        P registered-stale: starting/2 !stale
+        P registered-bare: running/2 serve
+        P time: terminated/3 refuse
+        P stop: terminated/2 refuse
+        S wanted: starting/2
+        S registered: running/2 serve
+        S registered-other: waits/3 refuse term close !class
+        S registered-stale: starting/2 !stale
+        S registered-bare: running/2 serve
+        S time: waits/3 refuse term
+        S stop: absent/0 refuse term
+        U wanted: running/2 serve
+        U registered: running/2 !twice
+        U registered-other: running/2 !twice
+        U registered-stale: running/2 !stale
+        U registered-bare: running/2 !twice
+        U closed: waits/3 died
+        U released: running/2
+        U stop: leaving/2 ask
+        H wanted: running/2 serve
+        H registered: running/2 !twice
+        H registered-other: running/2 !twice
+        H registered-stale: running/2 !stale
+        H registered-bare: running/2 !twice
+        H closed: absent/0 died
+        H released: running/2
+        H stop: leaving/2 ask
+        I wanted: running/2 serve
+        I registered: running/2 !twice
+        I registered-other: running/2 !twice
+        I registered-stale: running/2 !stale
+        I registered-bare: running/2 !twice
+        I closed: absent/2 died
+        I time: leaving/2 ask
+        I stop: leaving/2 ask
+        L wanted: leaving/2
+        L registered: leaving/2 !stale
+        L registered-other: leaving/2 !stale
+        L registered-stale: leaving/2 !stale
+        L registered-bare: leaving/2 !twice
+        L closed: absent/0 died
+        L time: terminated/2 term
+        G wanted: leaving/2
+        G registered: leaving/2 !stale
+        G registered-other: leaving/2 !stale
+        G registered-stale: leaving/2 !stale
+        G registered-bare: leaving/2 !twice
+        G time: terminated/2 term
+        T wanted: terminated/2 refuse
+        T registered: terminated/2 !stale
+        T registered-other: terminated/2 !stale
+        T registered-stale: terminated/2 !stale
+        T registered-bare: terminated/2 !twice
+        T time: waits/2 kill
+        K wanted: killed/2
+        K registered: killed/2 !stale
+        K registered-other: killed/2 !stale
+        K registered-stale: killed/2 !stale
+        K registered-bare: killed/2 !twice
+        K stop: killed/2 refuse
+        W wanted: waits/2 refuse
+        W registered: waits/2 !stale
+        W registered-other: waits/2 !stale
+        W registered-stale: waits/2 !stale
+        W registered-bare: running/2
+        W stop: absent/0
+        B wanted: starting/2 start
+        B registered: waits/2 !stale
+        B registered-other: waits/2 !stale
+        B registered-stale: waits/2 !stale
+        B registered-bare: running/2
+        B stop: absent/0
         ",
     );
 }
