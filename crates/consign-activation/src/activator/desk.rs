@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     deaths::{Deaths, Died},
+    errands::{Answer, Errands},
     launch::{self, Launched},
     lease::Lease,
     options::{HandStarted, Options},
@@ -36,8 +37,6 @@ use crate::{
         Action, Attempt, Connection, Event, Hosting, Process, Refusal, Server, State, Step, StopReason, Terms, Token, Tokenless, step,
     },
 };
-
-type Answer = Result<Lease, Failure>;
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -68,15 +67,6 @@ struct Slot {
     timer: Option<(Monotonic, AbortHandle)>,
     started: Option<Timestamp>,
     last_failure: Option<(Timestamp, Failure)>,
-}
-
-/// What is done when the lock is given back.
-#[derive(Default)]
-struct Errands {
-    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
-    ask_to_leave: Vec<Connection>,
-    close: Vec<Connection>,
-    died: Vec<Died>,
 }
 
 impl Desk {
@@ -273,7 +263,7 @@ impl Desk {
     fn change<T>(&self, decide: impl FnOnce(&mut HashMap<ClassId, Slot>, &mut Errands) -> T) -> T {
         let mut errands = Errands::default();
         let result = decide(&mut self.lock(), &mut errands);
-        errands.run(self);
+        errands.run(&*self.options.link, &self.listeners);
         self.changes.send_modify(|count| *count += 1);
         result
     }
@@ -392,7 +382,7 @@ impl Desk {
         self.lock().get(&class).is_some_and(starting)
     }
 
-    /// Returns when an attempt waits for its server no more.
+    /// Changes whenever something has happened to a server.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -415,25 +405,6 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if let Some((_, timer)) = self.timer.take() {
             timer.abort();
-        }
-    }
-}
-
-impl Errands {
-    fn run(self, desk: &Desk) {
-        for (waiter, answer) in self.answers {
-            // Who waits no more gives its lease back by dropping it here.
-            drop(waiter.send(answer));
-        }
-        for connection in self.ask_to_leave {
-            desk.options.link.request_shutdown(connection);
-        }
-        for connection in self.close {
-            desk.options.link.close(connection);
-        }
-        if !self.died.is_empty() {
-            let mut listeners = desk.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-            listeners.retain(|listener| self.died.iter().all(|died| listener.send(*died).is_ok()));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod deaths;
 mod desk;
+mod errands;
 mod launch;
 mod lease;
 mod options;

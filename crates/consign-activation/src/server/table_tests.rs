@@ -1,5 +1,6 @@
-//! Every pair of state and event, in one table. A letter is the state that follows; what stands after
-//! it is what is done, in order.
+//! Every pair of state and event, in one table: the state by its letter, the event, then the state
+//! that follows, how many failures it counts, what is done in order, and after `!` how a registration
+//! was refused.
 
 use std::time::Duration;
 
