@@ -105,7 +105,10 @@ pub mod common {
         E_UNEXPECTED = 0x8000_FFFF, "the service came to a state that it does not expect";
         CO_E_NOT_SUPPORTED = 0x8000_4021, "the operation is not supported";
         RPC_E_DISCONNECTED = 0x8001_0108, "the other side has closed the connection";
+        REGDB_E_INVALIDVALUE = 0x8004_0153, "the registration of the class is not valid";
         REGDB_E_CLASSNOTREG = 0x8004_0154, "the class is not registered";
+        CO_E_CLASSSTRING = 0x8004_01F3, "this names no class: neither a class id nor the name of a registered class";
+        CO_E_OBJISREG = 0x8004_01FC, "the class has a server already";
         CO_E_SERVER_EXEC_FAILURE = 0x8008_0005, "the server process could not be started";
         ERROR_FILE_NOT_FOUND = 0x8007_0002, "the file does not exist";
         ERROR_PATH_NOT_FOUND = 0x8007_0003, "the folder does not exist";

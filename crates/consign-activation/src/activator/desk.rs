@@ -1,0 +1,410 @@
+//! The account of all servers: one lock, under which events are decided. What calls outward is done
+//! after it is given back.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use consign_core::{Now, Timestamp, clock::Monotonic, common};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
+    task::AbortHandle,
+    time::sleep,
+};
+
+use super::{
+    deaths::{Deaths, Died},
+    errands::{Answer, Errands},
+    launch::{self, Launched},
+    lease::Lease,
+    options::{HandStarted, Options},
+    status::{ClassState, ClassStatus},
+};
+use crate::{
+    class_file::{ClassFile, Host},
+    failure::Failure,
+    names::ClassId,
+    output::Output,
+    policy::Identity,
+    process::Group,
+    server::{
+        Action, Attempt, Connection, Event, Hosting, Process, Refusal, Server, State, Step, StopReason, Terms, Token, Tokenless, step,
+    },
+};
+
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) options: Options,
+    pub(super) runtime: Handle,
+    me: Weak<Self>,
+    slots: Mutex<HashMap<ClassId, Slot>>,
+    ending: AtomicBool,
+    /// Counts what happened, for whoever waits for something to have happened.
+    changes: watch::Sender<u64>,
+    listeners: Mutex<Vec<mpsc::UnboundedSender<Died>>>,
+    programs: Mutex<HashMap<ClassId, Identity>>,
+}
+
+/// What is kept of one class.
+#[derive(Debug)]
+struct Slot {
+    server: Server,
+    /// As it was when the class was last wanted.
+    file: ClassFile,
+    terms: Terms,
+    /// Of the latest attempt: the file may say otherwise by now.
+    host: Host,
+    /// As many as [`Server::waiting`] says.
+    waiters: Vec<oneshot::Sender<Answer>>,
+    group: Option<Group>,
+    output: Arc<Mutex<Output>>,
+    timer: Option<(Monotonic, AbortHandle)>,
+    started: Option<Timestamp>,
+    last_failure: Option<(Timestamp, Failure)>,
+}
+
+impl Desk {
+    pub(super) fn new(options: Options, runtime: Handle) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            options,
+            runtime,
+            me: me.clone(),
+            slots: Mutex::default(),
+            ending: AtomicBool::new(false),
+            changes: watch::Sender::new(0),
+            listeners: Mutex::default(),
+            programs: Mutex::default(),
+        })
+    }
+
+    /// Joins those who use the server or wait for it; `None` when there is none.
+    pub(super) fn join(&self, class: ClassId) -> Result<Option<oneshot::Receiver<Answer>>, Failure> {
+        self.change(|slots, errands| {
+            self.still_open()?;
+            let slot = slots.get_mut(&class).filter(|slot| matches!(slot.server.state, State::Starting { .. } | State::Running { .. }));
+            Ok(slot.map(|slot| self.want(slot, errands)))
+        })
+    }
+
+    pub(super) fn wanted(&self, file: ClassFile) -> Result<oneshot::Receiver<Answer>, Failure> {
+        self.change(|slots, errands| {
+            self.still_open()?;
+            Ok(self.want(self.slot(slots, file), errands))
+        })
+    }
+
+    fn want(&self, slot: &mut Slot, errands: &mut Errands) -> oneshot::Receiver<Answer> {
+        let (sender, answer) = oneshot::channel();
+        slot.waiters.push(sender);
+        let token = Token::random(&*self.options.random);
+        // Only a registration has an answer of its own.
+        let _ = self.happened(slot, Event::Wanted { token }, errands);
+        answer
+    }
+
+    /// Whose server was started with this token and has not registered yet.
+    pub(super) fn owner_of(&self, token: &Token) -> Option<ClassId> {
+        let slots = self.lock();
+        // Every token is compared: which one matched cannot be told by the time it took.
+        slots.iter().fold(None, |found, (class, slot)| match &slot.server.state {
+            State::Starting { token: expected, .. } if expected == token => Some(*class),
+            _ => found,
+        })
+    }
+
+    /// `file` makes a class known that nobody has wanted yet.
+    pub(super) fn registered(&self, class: ClassId, file: Option<ClassFile>, event: Event) -> Result<(), Failure> {
+        self.change(|slots, errands| {
+            self.still_open()?;
+            let slot = match file {
+                Some(file) => self.slot(slots, file),
+                None => slots.get_mut(&class).ok_or(Refusal::StaleToken)?,
+            };
+            self.happened(slot, event, errands).inspect_err(|refusal| tracing::warn!(%class, %refusal, "a server was not registered"))?;
+            tracing::info!(%class, "a server has registered");
+            Ok(())
+        })
+    }
+
+    pub(super) fn connection_closed(&self, connection: Connection) {
+        self.change(|slots, errands| {
+            for slot in slots.values_mut() {
+                let _ = self.happened(slot, Event::ConnectionClosed { connection }, errands);
+            }
+        });
+    }
+
+    pub(super) fn released(&self, class: ClassId, attempt: Attempt) {
+        self.event(class, Event::Released { attempt });
+    }
+
+    pub(super) fn stop(&self, class: ClassId, reason: StopReason) {
+        self.event(class, Event::Stop { reason });
+    }
+
+    /// Nothing is started from here on.
+    pub(super) fn stop_all(&self) {
+        self.change(|slots, errands| {
+            self.ending.store(true, Ordering::SeqCst);
+            for slot in slots.values_mut() {
+                let _ = self.happened(slot, Event::Stop { reason: StopReason::ServiceEnds }, errands);
+            }
+        });
+    }
+
+    pub(super) async fn all_gone(&self) {
+        let mut changes = self.changes.subscribe();
+        let gone = |_: &u64| self.lock().values().all(|slot| matches!(slot.server.state, State::Absent | State::BackingOff { .. }));
+        // The sender is ours: it is not gone.
+        let _ = changes.wait_for(gone).await;
+    }
+
+    pub(super) fn deaths(&self) -> Deaths {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        Deaths(receiver)
+    }
+
+    pub(super) fn status(&self, class: ClassId) -> Option<ClassStatus> {
+        let slots = self.lock();
+        let slot = slots.get(&class)?;
+        let (state, process) = match &slot.server.state {
+            State::Absent => (ClassState::Absent, None),
+            State::Starting { process, .. } => (ClassState::Starting, Some(process)),
+            State::Running { connection, process, users, .. } => {
+                (ClassState::Running { connection: *connection, users: *users }, Some(process))
+            }
+            State::Stopping { process, .. } => (ClassState::Stopping, Some(process)),
+            State::BackingOff { until } => (ClassState::BackingOff(until.since(self.now().monotonic)), None),
+        };
+        let output = slot.output.lock().unwrap_or_else(PoisonError::into_inner).lines();
+        Some(ClassStatus {
+            state,
+            process: process.and_then(|process| if let Process::Own(id) = process { Some(*id) } else { None }),
+            started: slot.started,
+            attempts: slot.server.attempt.0,
+            failures: slot.server.failures,
+            last_failure: slot.last_failure.clone(),
+            output,
+        })
+    }
+
+    /// Notes which file a class's program is; says so when it was another before.
+    pub(super) fn note_program(&self, class: ClassId, identity: Identity) {
+        let before = self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(class, identity);
+        if before.is_some_and(|before| before != identity) {
+            tracing::info!(%class, "the program of the class was replaced since it was last looked at");
+        }
+    }
+
+    /// What became of [`Action::Start`].
+    pub(super) fn launched(&self, class: ClassId, attempt: Attempt, launched: Result<Launched, Failure>) {
+        self.change(|slots, errands| {
+            // Dropped, and so killed, what nobody waits for any more.
+            let Some(slot) = slots.get_mut(&class).filter(|slot| slot.server.attempt == attempt) else { return };
+            let event = match launched {
+                Ok(Launched::Own(group, voice)) => {
+                    let process = Process::Own(group.id());
+                    tracing::info!(%class, process = group.id(), "a server was started");
+                    slot.group = Some(group);
+                    self.runtime.spawn(launch::follow(self.me.clone(), class, attempt, voice, Arc::clone(&slot.output)));
+                    Event::Spawned { attempt, process }
+                }
+                Ok(Launched::Elsewhere) => Event::Spawned { attempt, process: Process::Elsewhere },
+                Err(failure) => Event::SpawnFailed { attempt, failure },
+            };
+            let _ = self.happened(slot, event, errands);
+        });
+    }
+
+    /// The process of an attempt has ended.
+    pub(super) fn exited(&self, class: ClassId, attempt: Attempt) {
+        let take = |slot: &mut Slot| if slot.server.attempt == attempt { slot.group.take() } else { None };
+        let Some(group) = self.lock().get_mut(&class).and_then(take) else { return };
+        let exit = group.reap();
+        tracing::info!(%class, %exit, "a server has ended");
+        self.event(class, Event::ProcessExited { attempt, exit });
+    }
+
+    fn time_came(&self, class: ClassId) {
+        self.change(|slots, errands| {
+            let Some(slot) = slots.get_mut(&class) else { return };
+            slot.timer = None;
+            let _ = self.happened(slot, Event::TimeCame, errands);
+        });
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.options.clock.now()
+    }
+
+    fn still_open(&self) -> Result<(), Failure> {
+        if self.ending.load(Ordering::SeqCst) { Err(Failure::of(common::ERROR_SHUTDOWN_IN_PROGRESS)) } else { Ok(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClassId, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn event(&self, class: ClassId, event: Event) {
+        self.change(|slots, errands| {
+            if let Some(slot) = slots.get_mut(&class) {
+                let _ = self.happened(slot, event, errands);
+            }
+        });
+    }
+
+    fn change<T>(&self, decide: impl FnOnce(&mut HashMap<ClassId, Slot>, &mut Errands) -> T) -> T {
+        let mut errands = Errands::default();
+        let result = decide(&mut self.lock(), &mut errands);
+        errands.run(&*self.options.link, &self.listeners);
+        self.changes.send_modify(|count| *count += 1);
+        result
+    }
+
+    /// The slot of a class, by what its file says now.
+    fn slot<'a>(&self, slots: &'a mut HashMap<ClassId, Slot>, file: ClassFile) -> &'a mut Slot {
+        let hosting = if matches!(file.host, Host::Program(_)) { Hosting::Own } else { Hosting::Elsewhere };
+        let accepted = matches!(file.host, Host::BusName(_)) || self.options.hand_started == HandStarted::Accepted;
+        let terms = Terms {
+            hosting,
+            start_timeout: file.start_timeout,
+            idle_stop: file.idle_stop,
+            grace: self.options.grace,
+            backoff: self.options.backoff,
+            tokenless: if accepted { Tokenless::Accepted } else { Tokenless::Refused },
+        };
+        let slot = slots.entry(file.class).or_insert_with(|| Slot {
+            server: Server::default(),
+            host: file.host.clone(),
+            file: file.clone(),
+            terms,
+            waiters: Vec::new(),
+            group: None,
+            output: Arc::default(),
+            timer: None,
+            started: None,
+            last_failure: None,
+        });
+        slot.file = file;
+        slot.terms = terms;
+        slot
+    }
+
+    /// Decides an event and begins what follows from it.
+    fn happened(&self, slot: &mut Slot, event: Event, errands: &mut Errands) -> Result<(), Refusal> {
+        let now = self.now();
+        let failures = slot.server.failures;
+        let Step { server, answer, actions } = step(mem::take(&mut slot.server), &slot.terms, event, now.monotonic);
+        slot.server = server;
+        if slot.server.failures > failures {
+            // Said better by the refusal, if somebody waited.
+            slot.last_failure = Some((now.wall, Failure::new(common::RPC_E_DISCONNECTED, "the server died while it was in use")));
+        }
+        for action in actions {
+            self.carry_out(slot, action, now, errands);
+        }
+        self.set_timer(slot, now.monotonic);
+        answer
+    }
+
+    fn carry_out(&self, slot: &mut Slot, action: Action, now: Now, errands: &mut Errands) {
+        let class = slot.file.class;
+        match action {
+            Action::Start { attempt, token } => {
+                slot.started = Some(now.wall);
+                slot.host = slot.file.host.clone();
+                self.runtime.spawn(launch::start(self.me.clone(), self.options.clone(), slot.file.clone(), attempt, token));
+            }
+            Action::Serve { connection } => {
+                for waiter in slot.waiters.drain(..) {
+                    let lease = Lease { desk: self.me.clone(), class, attempt: slot.server.attempt, connection };
+                    errands.answers.push((waiter, Ok(lease)));
+                }
+            }
+            Action::Refuse(refusal) => {
+                let failure = slot.explain(refusal);
+                tracing::warn!(%class, %failure, "a class could not be activated");
+                if failure.retry_after.is_none() {
+                    slot.last_failure = Some((now.wall, failure.clone()));
+                }
+                errands.answers.extend(slot.waiters.drain(..).map(|waiter| (waiter, Err(failure.clone()))));
+            }
+            Action::AskToLeave { connection } => errands.ask_to_leave.push(connection),
+            Action::Terminate { .. } => self.press(slot, rustix::process::Signal::TERM),
+            Action::Kill { .. } => self.press(slot, rustix::process::Signal::KILL),
+            Action::Close { connection } => errands.close.push(connection),
+            Action::Died { connection } => errands.died.push(Died { class, connection }),
+        }
+    }
+
+    fn press(&self, slot: &Slot, signal: rustix::process::Signal) {
+        tracing::info!(class = %slot.file.class, ?signal, "a server is made to end");
+        match (&slot.group, &slot.host) {
+            (Some(group), _) => group.signal(signal),
+            (None, Host::SystemdUnit(unit)) => {
+                self.runtime.spawn(launch::stop_unit(self.options.clone(), unit.clone(), signal));
+            }
+            // The bus starts servers and does not stop them.
+            (None, Host::BusName(_) | Host::Program(_)) => {}
+        }
+    }
+
+    fn set_timer(&self, slot: &mut Slot, now: Monotonic) {
+        let due = slot.server.deadline(&slot.terms);
+        if slot.timer.as_ref().map(|(at, _)| *at) == due {
+            return;
+        }
+        if let Some((_, timer)) = slot.timer.take() {
+            timer.abort();
+        }
+        slot.timer = due.map(|due| {
+            let (me, class, left) = (self.me.clone(), slot.file.class, due.since(now));
+            let timer = self.runtime.spawn(async move {
+                sleep(left).await;
+                if let Some(desk) = me.upgrade() {
+                    desk.time_came(class);
+                }
+            });
+            (due, timer.abort_handle())
+        });
+    }
+
+    /// Whether an attempt still waits for its server.
+    pub(super) fn is_starting(&self, class: ClassId, attempt: Attempt) -> bool {
+        let starting = |slot: &Slot| slot.server.attempt == attempt && matches!(slot.server.state, State::Starting { .. });
+        self.lock().get(&class).is_some_and(starting)
+    }
+
+    /// Changes whenever something has happened to a server.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Slot {
+    /// A refusal with what the server wrote last, where that may say why.
+    fn explain(&self, refusal: Refusal) -> Failure {
+        let by_itself = matches!(refusal, Refusal::Exited(_) | Refusal::TimedOut | Refusal::WrongClass);
+        let mut failure = Failure::from(refusal);
+        let words = self.output.lock().unwrap_or_else(PoisonError::into_inner).last_words(self.started.unwrap_or_default());
+        if by_itself && let Some(words) = words {
+            failure.sentence = format!("{}; it wrote last: {words}", failure.sentence).into();
+        }
+        failure
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Starts servers and keeps account of them: carries out what [`crate::server`] decides. Owns the
+//! processes and who waits for them; knows connections by their numbers alone. No server outlives it.
+
+mod deaths;
+mod desk;
+mod errands;
+mod launch;
+mod lease;
+mod options;
+mod status;
+
+use std::{path::PathBuf, sync::Arc};
+
+use consign_core::common;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    class_file::{ClassFile, Host},
+    failure::Failure,
+    names::ClassId,
+    registry::Registry,
+    server::{Connection, Event, Refusal, RegisteredClass, StopReason, Token},
+};
+
+use desk::Desk;
+
+pub use deaths::{Deaths, Died};
+pub use lease::Lease;
+pub use options::{HandStarted, Options, ServerLink, Tools};
+pub use status::{ClassState, ClassStatus};
+
+/// The servers of all classes. Dropped, it kills every process that it has started, with its group.
+#[derive(Debug)]
+pub struct Activator {
+    desk: Arc<Desk>,
+}
+
+impl Activator {
+    /// Starts nothing yet. Tasks run on `runtime`, which needs its timer and its I/O.
+    pub fn new(options: Options, runtime: tokio::runtime::Handle) -> Self {
+        Self { desk: Desk::new(options, runtime) }
+    }
+
+    /// A server of the class: the one that runs, or a new one. However many ask at once, one is
+    /// started. The server is in use until the [`Lease`] is dropped. Corresponds to
+    /// `CoGetClassObject` with `CLSCTX_LOCAL_SERVER`.
+    ///
+    /// # Errors
+    /// `REGDB_E_CLASSNOTREG` and `REGDB_E_INVALIDVALUE` from the registry; `E_ACCESSDENIED` when its
+    /// program may not be run; `CO_E_SERVER_EXEC_FAILURE` when it ended or took too long before it
+    /// registered, registered another class, or keeps failing ([`Failure::retry_after`] says for how
+    /// long no start is tried); `ERROR_SHUTDOWN_IN_PROGRESS`.
+    pub async fn activate(&self, class: ClassId) -> Result<Lease, Failure> {
+        // A running server is what is asked for most: no file is looked at.
+        let answer = match self.desk.join(class)? {
+            Some(answer) => answer,
+            None => self.desk.wanted(self.read(class).await?)?,
+        };
+        answer.await.unwrap_or_else(|_| Err(Failure::of(common::ERROR_SHUTDOWN_IN_PROGRESS)))
+    }
+
+    /// A connection says that it serves `class`, and shows the token that it was given, if any. When it
+    /// is refused, nothing that it says counts; a server that was started for another class is ended,
+    /// and its start has failed. Corresponds to `CoRegisterClassObject`. Without a token it may read
+    /// the registry's folders.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED` for a token that is stale, unknown or missing; `CO_E_OBJISREG` when the class
+    /// has a server; `CO_E_SERVER_EXEC_FAILURE` for another class than the token's;
+    /// `REGDB_E_CLASSNOTREG` without a token for a class that is not registered;
+    /// `ERROR_SHUTDOWN_IN_PROGRESS`.
+    pub fn registered(&self, token: Option<&str>, class: ClassId, connection: Connection) -> Result<(), Failure> {
+        let Some(text) = token else {
+            return self.registered_without_token(class, connection);
+        };
+        let stale = || Failure::from(Refusal::StaleToken);
+        let token: Token = text.parse().map_err(|_| stale())?;
+        // The token says whose server it is, and the class is what it claims.
+        let owner = self.desk.owner_of(&token).unwrap_or(class);
+        let claimed = if owner == class { RegisteredClass::Wanted } else { RegisteredClass::Other };
+        self.desk.registered(owner, None, Event::Registered { token: Some(token), class: claimed, connection })
+    }
+
+    /// The connection closed, by whichever side. For a connection that registered nothing this is
+    /// nothing.
+    pub fn connection_closed(&self, connection: Connection) {
+        self.desk.connection_closed(connection);
+    }
+
+    /// Ends the server of a class, whoever uses it: it is asked, then terminated, then killed, each
+    /// after [`Options::grace`]. Does not wait for it.
+    pub fn stop(&self, class: ClassId, reason: StopReason) {
+        self.desk.stop(class, reason);
+    }
+
+    /// Starts no server any more, ends all of them as [`Activator::stop`] does, and waits until they
+    /// are gone. To cut it short, drop the future and the activator.
+    pub async fn shutdown_all(&self) {
+        self.desk.stop_all();
+        self.desk.all_gone().await;
+    }
+
+    /// Registers a class for the user, replacing an earlier registration, after its program was checked.
+    /// A running server goes on. Touches the disk.
+    ///
+    /// # Errors
+    /// Those of [`crate::Policy::check`] and [`Registry::register`].
+    pub fn register(&self, file: &ClassFile) -> Result<PathBuf, Failure> {
+        let identity = match &file.host {
+            Host::Program(command) => Some(self.desk.options.policy.check(command)?.identity()),
+            Host::SystemdUnit(_) | Host::BusName(_) => None,
+        };
+        let path = self.desk.options.registry.register(file)?;
+        if let Some(identity) = identity {
+            self.desk.note_program(file.class, identity);
+        }
+        Ok(path)
+    }
+
+    /// Takes back the registration of a class, and stops its server. Touches the disk.
+    ///
+    /// # Errors
+    /// Those of [`Registry::unregister`].
+    pub fn unregister(&self, class: ClassId) -> Result<(), Failure> {
+        self.desk.options.registry.unregister(class)?;
+        self.desk.stop(class, StopReason::Unregistered);
+        Ok(())
+    }
+
+    /// Where classes are looked up.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.desk.options.registry
+    }
+
+    /// What is known of the server of a class; `None` while none was ever wanted.
+    pub fn status(&self, class: ClassId) -> Option<ClassStatus> {
+        self.desk.status(class)
+    }
+
+    /// The servers that die from now on. Whoever holds it must read it.
+    pub fn deaths(&self) -> Deaths {
+        self.desk.deaths()
+    }
+
+    async fn read(&self, class: ClassId) -> Result<ClassFile, Failure> {
+        let registry = Arc::clone(&self.desk.options.registry);
+        spawn_blocking(move || registry.find(class)).await.unwrap_or_else(|_| Err(Failure::of(common::E_UNEXPECTED)))
+    }
+
+    fn registered_without_token(&self, class: ClassId, connection: Connection) -> Result<(), Failure> {
+        let file = self.desk.options.registry.find(class)?;
+        let event = Event::Registered { token: None, class: RegisteredClass::Wanted, connection };
+        self.desk.registered(class, Some(file), event)
+    }
+}
