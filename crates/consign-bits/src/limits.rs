@@ -27,3 +27,8 @@ pub const NO_PROGRESS_TIMEOUT: u32 = 1_209_600;
 pub const MAXIMUM_DOWNLOAD_TIME: u32 = 7_776_000;
 /// Seconds without activity after which a job is cancelled: 90 days.
 pub const JOB_INACTIVITY_TIMEOUT: u32 = 7_776_000;
+/// Characters of the program of a notification command line. BITS has `MAX_PATH`, 260; paths are
+/// longer here.
+pub const PROGRAM: usize = 4095;
+/// Characters of the arguments of a notification command line.
+pub const PARAMETERS: usize = 4000;

@@ -16,7 +16,7 @@ mod fetch;
 mod files;
 
 pub use engine::{
-    AutoComplete, Change, Due, Engine, EngineOptions, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile,
-    NewJob,
+    AutoComplete, Change, CommandLine, Due, Engine, EngineOptions, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView,
+    Listing, NewFile, NewJob, NoReceivers, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling, Told, Validity,
 };
 pub use settings::{FetchSettings, JobSettings, Limits, Settings};

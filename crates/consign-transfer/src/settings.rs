@@ -58,6 +58,10 @@ pub struct JobSettings {
     pub inactivity_timeout: u32,
     /// How long a background job may run while equal ones wait.
     pub time_slice: u32,
+    /// How many owners are called at the same time.
+    pub callbacks_at_once: u32,
+    /// How long an owner may take to answer a call.
+    pub callback_timeout: u32,
     /// How long a finished job can still be read by its id.
     pub history: u32,
     /// How many finished jobs can still be read by their id.
@@ -72,6 +76,9 @@ impl Default for JobSettings {
             inactivity_timeout: limits::JOB_INACTIVITY_TIMEOUT,
             // BITS documents no number; five minutes let a job get somewhere.
             time_slice: 300,
+            callbacks_at_once: 4,
+            // BITS names none; a minute is longer than a handler that keeps to BITS's advice needs.
+            callback_timeout: 60,
             history: 7 * 86_400,
             history_length: 1000,
         }

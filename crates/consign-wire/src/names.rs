@@ -58,7 +58,9 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `FilesTotal u`, `FilesTransferred u`, `CreationTime x`, `ModificationTime x`,
 /// `TransferCompletionTime x`, `MinimumRetryDelay u`*, `NoProgressTimeout u`*,
 /// `MaximumDownloadTime u`*, `AutoComplete b`*, `NotifyFlags u`*, `Proxy (uss)`*,
-/// `SecurityFlags u`*, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
+/// `SecurityFlags u`*, `NotifyInterface b` (whether an object is registered), `NotificationClsid s`*
+/// (empty: none), `NotifyCmdLine as`* (program and arguments; empty: none),
+/// `MinimumNotificationInterval u`* (milliseconds), `PendingNotices u`, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
 /// none), `WaitingBecause s`, `NextAttempt x`, `Remark s`.
 ///
 /// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values. Each
@@ -67,6 +69,20 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `Id`, `Owner`, `Type` and `CreationTime` are never in it. The last one of a job comes just before
 /// its `JobEnded`.
 pub const JOB: &str = "org.consign.Job";
+
+/// `IBackgroundCopyCallback` and `IBackgroundCopyCallback2`: what a client implements on an object
+/// of its own, names by `SetNotifyInterface` of a job, and is called on over its own connection.
+/// Every method answers with an HRESULT `i`; the event id `t` rises, and is the same when an event is
+/// told again.
+///
+/// | member | in |
+/// | --- | --- |
+/// | `JobTransferred` | `o` job, `t` event |
+/// | `JobError` | `o` job, [`ErrorRecord`](crate::ErrorRecord), `t` event |
+/// | `JobModification` | `o` job, `t` 0 |
+/// | `FileTransferred` | `o` job, `u` file, `t` event |
+/// | `Displaced` | `o` job | another object was set for the job; no answer is waited for |
+pub const CALLBACK: &str = "org.consign.BackgroundCopyCallback";
 
 /// `BG_JOB_ENUM_ALL_USERS`. The service is one user's own, so it changes nothing.
 pub const ENUM_ALL_USERS: u32 = 0x0001;

@@ -108,6 +108,10 @@ pub struct FileRecord {
     pub completed: bool,
     /// Whether the server gives parts of it: 0 not known yet, 1 yes, 2 no.
     pub range_support: u32,
+    /// What its owner said of it: 0 nothing, 1 valid, 2 invalid.
+    pub validation: u32,
+    /// Whether it could be given to peers: 0 no, 1 validated, 2 completed.
+    pub peer_availability: u32,
 }
 
 /// `SetProxySettings`.

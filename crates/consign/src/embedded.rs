@@ -66,6 +66,7 @@ impl Embedded {
             settings: settings.engine(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            receivers: Arc::new(consign_transfer::NoReceivers),
         };
         let engine = Engine::open(options).await?;
         let facts = Facts { state_folder: paths.state, started: SystemClock.now().wall, stop: StopPolicy::ByHostOnly };

@@ -8,7 +8,7 @@ use std::{
 
 use consign_bits::{Failure, FileRange, SIZE_UNKNOWN, describe};
 use consign_core::{Timestamp, common};
-use consign_transfer::{FileView, JobError, JobView, NewFile};
+use consign_transfer::{FileView, JobError, JobView, NewFile, PeerAvailability, Validity};
 use consign_wire::{ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord, names};
 use zbus::{ObjectPath, OwnedObjectPath};
 
@@ -73,6 +73,16 @@ pub(super) fn file(view: FileView) -> FileRecord {
         bytes_transferred: view.bytes_transferred,
         completed: view.completed,
         range_support: view.range_support.number(),
+        validation: match view.validity {
+            None => 0,
+            Some(Validity::Valid) => 1,
+            Some(Validity::Invalid) => 2,
+        },
+        peer_availability: match view.peer_availability {
+            PeerAvailability::None => 0,
+            PeerAvailability::Validated => 1,
+            PeerAvailability::Completed => 2,
+        },
     }
 }
 

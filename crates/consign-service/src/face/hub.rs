@@ -46,10 +46,10 @@ pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, m
     loop {
         match events.recv().await {
             Ok(JobEvent::Added(job)) => {
-                // Between the subscription and the first list a job may be told of twice.
-                if live.insert(job) {
-                    mailboxes.post(job, ADDED);
-                }
+                // The first list may have it already, without anybody having been told. After events
+                // were missed a job may be told of twice.
+                live.insert(job);
+                mailboxes.post(job, ADDED);
             }
             Ok(JobEvent::Changed(job)) => mailboxes.post(job, CHANGED),
             Ok(JobEvent::Ended(job)) => {

@@ -97,6 +97,7 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         settings: settings.engine(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        receivers: Arc::new(consign_transfer::NoReceivers),
     })
     .await?;
     let socket = match inherited {

@@ -105,6 +105,7 @@ impl Inside {
             settings: Settings::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            receivers: Arc::new(consign_transfer::NoReceivers),
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state, started: Timestamp::default(), stop: StopPolicy::ByHostOnly };

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use consign_bits::{
     Checksum, Failure, FileRange, JobId, JobState, JobType, NotifyFlags, Priority, ProxySettings, RangeSupport, SecurityFlags,
 };
-use consign_core::Timestamp;
+use consign_core::{Guid, Timestamp};
+
+use super::{notice::CommandLine, notify::Validity};
 
 /// `CreateJob`: what a new job begins with. Everything else is set later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +64,13 @@ pub enum Change {
     Proxy(ProxySettings),
     /// `SetSecurityFlags`.
     SecurityFlags(SecurityFlags),
+    /// `BITS_JOB_PROPERTY_NOTIFICATION_CLSID`; `GUID_NULL` clears. Whoever sets it has made sure that
+    /// the class is registered.
+    NotificationClass(Guid),
+    /// `SetNotifyCmdLine`. Whoever sets it has made sure that the program may be run.
+    CommandLine(Option<CommandLine>),
+    /// `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`: between two `JobModification`.
+    NotificationInterval(u32),
 }
 
 /// Who completes a transferred job.
@@ -113,6 +122,16 @@ pub struct JobView {
     pub proxy: ProxySettings,
     /// `GetSecurityFlags`.
     pub security_flags: SecurityFlags,
+    /// Whether a callback object is registered.
+    pub has_object: bool,
+    /// The notification class, if one is set.
+    pub notification_class: Option<Guid>,
+    /// `GetNotifyCmdLine`.
+    pub command_line: Option<CommandLine>,
+    /// Between two `JobModification`, in milliseconds.
+    pub notification_interval: u32,
+    /// Notices that nobody has heard yet.
+    pub notices_pending: u32,
     /// `GetErrorCount`.
     pub error_count: u32,
     /// `GetError`: in ERROR and TRANSIENT_ERROR, and until bytes move again.
@@ -174,8 +193,24 @@ pub struct FileView {
     pub bytes_transferred: u64,
     /// `BG_FILE_PROGRESS.Completed`: whole, verified and safe on disk.
     pub completed: bool,
+    /// `GetValidationState`: what its owner said of it, if anything.
+    pub validity: Option<Validity>,
+    /// Whether it could be given to others: not yet, because its owner found it valid, or because the job was completed.
+    pub peer_availability: PeerAvailability,
     /// Whether its server gives parts of it.
     pub range_support: RangeSupport,
+}
+
+/// Whether a file could be given to peers. There are none so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeerAvailability {
+    /// No: it is not whole, nobody judged it, or it was found invalid.
+    #[default]
+    None,
+    /// Its owner found it valid.
+    Validated,
+    /// The job was completed, which counts as valid.
+    Completed,
 }
 
 /// Which jobs to list.

@@ -7,6 +7,7 @@ use consign_bits::{Failure, JobId};
 use super::{
     api::JobEvent,
     entry::{Afterwards, Core, Entry, FileEntry},
+    notice::Notice,
     record::Change,
     report::Report,
     service::Service,
@@ -21,6 +22,8 @@ pub(super) struct Batch {
     pub(super) cores: BTreeSet<JobId>,
     pub(super) files: BTreeSet<(JobId, u32)>,
     pub(super) removed: BTreeSet<JobId>,
+    pub(super) notices_added: Vec<(JobId, Notice)>,
+    pub(super) notices_removed: Vec<(JobId, Notice)>,
     pub(super) effects: Vec<Effect>,
     pub(super) told: BTreeSet<JobEvent>,
     pub(super) answers: Vec<Answer>,
@@ -74,7 +77,8 @@ impl Batch {
     }
 
     pub(super) fn needs_storing(&self) -> bool {
-        !(self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())
+        let notices = self.notices_added.len() + self.notices_removed.len();
+        notices > 0 || !(self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())
     }
 
     /// The rows to write, as the jobs are now.
@@ -85,11 +89,22 @@ impl Batch {
             Some(Change::PutFile(*id, *index, Box::new(file.clone())))
         });
         let removed = self.removed.iter().map(|id| Change::RemoveJob(*id));
-        cores.chain(files).chain(removed).collect()
+        let told = self.notices_added.iter().map(|(id, notice)| Change::PutNotice(*id, *notice));
+        let heard = self.notices_removed.iter().map(|(_, notice)| Change::RemoveNotice(notice.id));
+        cores.chain(files).chain(told).chain(heard).chain(removed).collect()
     }
 
     /// Makes the jobs what they were. Meters stay: they belong to fetches, which go on.
     pub(super) fn take_back(&mut self, jobs: &mut HashMap<JobId, Entry>) -> Vec<JobId> {
+        for (id, notice) in self.notices_removed.drain(..) {
+            let Some(entry) = jobs.get_mut(&id) else { continue };
+            let at = entry.notices.partition_point(|kept| kept.id < notice.id);
+            entry.notices.insert(at, notice);
+        }
+        for (id, notice) in self.notices_added.drain(..) {
+            let Some(entry) = jobs.get_mut(&id) else { continue };
+            entry.notices.retain(|kept| kept.id != notice.id);
+        }
         let mut changed = Vec::new();
         for (id, before) in self.before.drain() {
             let Some(entry) = jobs.get_mut(&id) else { continue };

@@ -19,6 +19,9 @@ use crate::{
     machine::{self, Choices, Event, State},
 };
 
+/// `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`, in milliseconds.
+const DEFAULT_NOTIFICATION_INTERVAL: u32 = 500;
+
 /// What most systems begin with.
 const DEFAULT_UMASK: u32 = 0o022;
 
@@ -32,6 +35,12 @@ impl Service {
             Command::Suspend(job, reply) => self.answer(reply, |service| service.step(job, Event::Suspend)),
             Command::Complete(job, reply) => self.end(job, Event::Complete, reply),
             Command::Cancel(job, reply) => self.end(job, Event::Cancel, reply),
+            Command::SetObject(job, object, reply) => self.answer(reply, |service| service.set_object(job, object)),
+            Command::ObjectsGone(objects, reply) => self.answer(reply, |service| {
+                service.objects_gone(&objects);
+                Ok(())
+            }),
+            Command::Validate(job, file, validity, reply) => self.answer(reply, |service| service.validate(job, file, validity)),
             Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
             Command::Files(job, start, count, reply) => self.read(reply, move |service| service.files(job, start, count)),
             Command::Jobs(listing, reply) => self.read(reply, move |service| Ok(service.list(listing))),
@@ -124,6 +133,10 @@ impl Service {
             proxy: ProxySettings::default(),
             proxy_environment: intake::proxy_environment(&new.proxy_environment),
             security_flags: SecurityFlags::default(),
+            notification_class: None,
+            command_line: None,
+            notification_interval: DEFAULT_NOTIFICATION_INTERVAL,
+            tell_again: None,
             umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
@@ -138,7 +151,7 @@ impl Service {
         for change in new.changes {
             intake::change(&mut core, change, &self.settings)?;
         }
-        let mut entry = Entry { core, files: Vec::new(), activity: Activity::default() };
+        let mut entry = Entry { core, files: Vec::new(), notices: std::collections::VecDeque::new(), activity: Activity::default() };
         self.index.place(&entry.core, &mut entry.activity.keys);
         self.order.insert(sequence, id);
         self.jobs.insert(id, entry);
@@ -190,6 +203,7 @@ impl Service {
             self.index.place(&entry.core, &mut entry.activity.keys);
             self.batch.cores.insert(id);
         }
+        self.tell_now(id);
         Ok(())
     }
 
@@ -255,7 +269,11 @@ impl Service {
         let completing = self.jobs.values().any(|entry| {
             matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending || !entry.activity.waiting.is_empty()
         });
-        if self.fetches > 0 || completing || busy.iter().any(|state| self.index.states.contains_key(state)) {
+        if self.fetches > 0
+            || completing
+            || self.can_tell_without_client()
+            || busy.iter().any(|state| self.index.states.contains_key(state))
+        {
             return Due::Now;
         }
         if !self.index.states.contains_key(&JobState::TransientError) {

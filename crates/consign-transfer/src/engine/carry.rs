@@ -14,14 +14,15 @@ use super::{
     batch::Effect,
     entry::{Afterwards, Entry, FileEntry, Setback, Stage},
     handling::{self, Turn},
+    notice::NoticeKind,
     report::{Handled, Meter, Report},
     schedule::{Decision, Running, background},
     service::Service,
 };
 use crate::{
-    fetch::{Checkpoint, FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
     files::FileMode,
-    machine::{Action, Attempt, CommitOutcome, Event, Severity, State},
+    machine::{Action, Attempt, CommitOutcome, Event, Notification, Severity, State},
 };
 
 /// Jobs with more files than BITS allows learn their sizes as the files come.
@@ -48,14 +49,25 @@ impl Service {
                 }
                 self.batch.effects.push(Effect::Afterwards(id, Afterwards::Discard));
             }
-            Action::Notify(_) => {
+            Action::Notify(what) => {
+                match what {
+                    Notification::JobTransferred => self.keep_notice(id, NoticeKind::JobTransferred),
+                    Notification::JobError => self.keep_notice(id, NoticeKind::JobError),
+                    Notification::JobModification => self.modified(id),
+                }
                 let ended = self.jobs.get(&id).is_some_and(|entry| entry.core.is_final());
                 let event = if ended { JobEvent::Ended(id) } else { JobEvent::Changed(id) };
                 self.tell(event);
             }
-            // Who found a file invalid knows which one, and has forgotten it by now. Nobody keeps
-            // notifications that could be withdrawn.
-            Action::ForgetInvalidFile | Action::WithdrawNotifications => {}
+            Action::WithdrawNotifications => {
+                let ends = self
+                    .jobs
+                    .get(&id)
+                    .is_some_and(|entry| entry.core.is_final() || matches!(entry.core.machine.state, State::Completing { .. }));
+                self.withdraw(id, |kind| ends || matches!(kind, NoticeKind::JobTransferred | NoticeKind::JobError));
+            }
+            // Who found a file invalid knows which one, and has forgotten it by now.
+            Action::ForgetInvalidFile => {}
         }
     }
 
@@ -273,6 +285,8 @@ impl Service {
             }
             Report::CameOf { job, attempt, file, outcome } => self.came_of(job, attempt, file, outcome),
             Report::TakeUp { job } => self.take_up(job),
+            Report::CallIsSlow { job, number } => self.call_is_slow(job, number),
+            Report::Told { job, number, told } => self.told(job, number, &told),
             Report::AttemptOver { job, attempt } => self.attempt_over(job, attempt),
             Report::Probed { job, file, facts } => self.probed(job, file, facts),
             Report::Handled { job, handled } => self.handled(job, handled),
@@ -314,6 +328,11 @@ impl Service {
             Outcome::Done(checkpoint) => {
                 file.checkpoint = checkpoint;
                 file.stage = Stage::Transferred;
+                file.validity = None;
+                let kind = NoticeKind::FileTransferred(number);
+                if kind.is_wanted(entry.core.notify_flags) {
+                    self.keep_notice(id, kind);
+                }
                 let _ = self.step(id, Event::FileTransferred(attempt));
             }
             Outcome::Stopped(checkpoint) => file.checkpoint = checkpoint,
@@ -423,7 +442,7 @@ impl Service {
                 for number in &lost {
                     self.batch.touch_file(entry, *number);
                     if let Some(file) = entry.files.get_mut(*number as usize) {
-                        (file.stage, file.checkpoint, file.answered) = (Stage::Waiting, Checkpoint::default(), None);
+                        file.forget();
                     }
                 }
                 let outcome = match failed {

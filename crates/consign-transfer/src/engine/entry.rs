@@ -1,6 +1,7 @@
 //! A job and its files as the engine holds them in memory.
 
 use std::{
+    collections::VecDeque,
     ffi::OsString,
     sync::{
         Arc,
@@ -10,10 +11,14 @@ use std::{
 };
 
 use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, SecurityFlags};
-use consign_core::{Timestamp, clock::Monotonic};
+use consign_core::{Guid, Timestamp, clock::Monotonic};
 use tokio_util::sync::CancellationToken;
 
-use super::api::JobProgress;
+use super::{
+    api::JobProgress,
+    notice::{CommandLine, Notice, ObjectId},
+    notify::{Call, Validity},
+};
 use crate::{
     fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment},
     files::Place,
@@ -25,6 +30,8 @@ use crate::{
 pub(super) struct Entry {
     pub(super) core: Core,
     pub(super) files: Vec<FileEntry>,
+    /// What has to be told and nobody has heard yet, the oldest first. Stored.
+    pub(super) notices: VecDeque<Notice>,
     /// What is under way for it. Nothing of this survives a restart, or needs to.
     pub(super) activity: Activity,
 }
@@ -43,6 +50,14 @@ pub(super) struct Core {
     pub(super) proxy: ProxySettings,
     pub(super) proxy_environment: ProxyEnvironment,
     pub(super) security_flags: SecurityFlags,
+    /// The class whose objects are told where no object is.
+    pub(super) notification_class: Option<Guid>,
+    /// What is run where nobody else has heard.
+    pub(super) command_line: Option<CommandLine>,
+    /// Between two `JobModification`, in milliseconds.
+    pub(super) notification_interval: u32,
+    /// When notices are tried again. Not stored: a new process tries at once.
+    pub(super) tell_again: Option<Monotonic>,
     /// Of the application that made the job.
     pub(super) umask: u32,
     pub(super) created: Timestamp,
@@ -71,6 +86,8 @@ pub(super) struct FileEntry {
     pub(super) checksum: Option<Checksum>,
     pub(super) checkpoint: Checkpoint,
     pub(super) stage: Stage,
+    /// What its owner said of it.
+    pub(super) validity: Option<Validity>,
     /// What the server said last. The checkpoint has what goes with the bytes on disk.
     pub(super) answered: Option<FileFacts>,
     /// How far the fetch under way has come, in bytes.
@@ -101,6 +118,14 @@ pub(super) struct Activity {
     pub(super) cursor: usize,
     /// What went wrong in this attempt without ending it.
     pub(super) setback: Option<Setback>,
+    /// The callback object.
+    pub(super) object: Option<ObjectId>,
+    /// The call to the owner that is under way: one at a time.
+    pub(super) call: Option<Call>,
+    /// Whether something changed since the owner was last told to look.
+    pub(super) modification: bool,
+    /// When it was last told to look.
+    pub(super) modification_told: Option<Monotonic>,
     /// What waits until no fetch is under way.
     pub(super) afterwards: Option<Afterwards>,
     /// Who waits for the end of `Complete` or `Cancel`.
@@ -191,6 +216,11 @@ impl FileEntry {
 
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Transferred | Stage::Named)
+    }
+
+    /// What was fetched counts for nothing any more. Its bytes are overwritten.
+    pub(super) fn forget(&mut self) {
+        (self.stage, self.checkpoint, self.answered) = (Stage::Waiting, Checkpoint::default(), None);
     }
 
     /// What becomes the file's modification time: the server's, where it told one.

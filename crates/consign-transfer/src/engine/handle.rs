@@ -8,6 +8,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
     api::{Change, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
+    notice::ObjectId,
+    notify::{Receivers, Validity},
     start,
 };
 use crate::{Settings, files::Place};
@@ -30,6 +32,8 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Where its identifiers come from.
     pub random: Arc<dyn Random>,
+    /// Who carries calls to the owners of jobs.
+    pub receivers: Arc<dyn Receivers>,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
@@ -44,6 +48,9 @@ pub(super) enum Command {
     Suspend(JobId, Reply<Hresult>),
     Complete(JobId, Reply<Hresult>),
     Cancel(JobId, Reply<Hresult>),
+    SetObject(JobId, Option<ObjectId>, Reply<Option<ObjectId>>),
+    ObjectsGone(Vec<ObjectId>, Reply<()>),
+    Validate(JobId, u32, Validity, Reply<Hresult>),
     Job(JobId, Reply<JobView>),
     Files(JobId, u32, u32, Reply<Vec<FileView>>),
     Jobs(Listing, Reply<Vec<JobView>>),
@@ -134,6 +141,32 @@ impl Engine {
     /// `BG_E_INVALID_STATE` (final).
     pub async fn cancel(&self, job: JobId) -> Result<Hresult, Failure> {
         self.call(|reply| Command::Cancel(job, reply)).await
+    }
+
+    /// `SetNotifyInterface`: from now on this object is called; `None` clears. Answers which one was
+    /// called until now, so that its client can be told. What nobody has heard yet is told at once.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`; `BG_E_INVALID_STATE` (final, and everything was told).
+    pub async fn set_notify_interface(&self, job: JobId, object: Option<ObjectId>) -> Result<Option<ObjectId>, Failure> {
+        self.call(|reply| Command::SetObject(job, object, reply)).await
+    }
+
+    /// The client of these objects has gone, and they with it.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn objects_gone(&self, objects: Vec<ObjectId>) -> Result<(), Failure> {
+        self.call(|reply| Command::ObjectsGone(objects, reply)).await
+    }
+
+    /// `IBackgroundCopyFile3::SetValidationState`.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`, `BG_E_FILE_NOT_FOUND`, `E_PENDING` (not transferred yet),
+    /// `BG_E_INVALID_STATE` (final).
+    pub async fn validate(&self, job: JobId, file: u32, validity: Validity) -> Result<Hresult, Failure> {
+        self.call(|reply| Command::Validate(job, file, validity, reply)).await
     }
 
     /// All getters at once. Answers for final jobs too, as long as they are remembered.

@@ -7,6 +7,7 @@ use consign_bits::{
     Failure, FileRange, JobType, LENGTH_TO_EOF, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, ShownUrl, bits, limits,
 };
 use consign_core::{
+    Guid,
     common::{E_INVALIDARG, E_NOTIMPL},
     random::Random,
 };
@@ -15,6 +16,7 @@ use url::Url;
 use super::{
     api::{AutoComplete, Change, NewFile},
     entry::{Core, FileEntry, Stage},
+    notice::CommandLine,
 };
 use crate::{
     Settings,
@@ -86,6 +88,7 @@ pub(super) fn file(new: NewFile, place: Place, most_ranges: Option<u32>, random:
         checksum: new.checksum,
         checkpoint: Checkpoint::default(),
         stage: Stage::Waiting,
+        validity: None,
         answered: None,
         meter: None,
     })
@@ -170,6 +173,26 @@ pub(super) fn change(core: &mut Core, change: Change, settings: &Settings) -> Re
             }
             core.security_flags = flags;
         }
+        Change::NotificationClass(class) => core.notification_class = Some(class).filter(|class| *class != Guid::NULL),
+        Change::CommandLine(line) => {
+            if let Some(line) = &line {
+                checked_command_line(line)?;
+            }
+            core.command_line = line;
+        }
+        Change::NotificationInterval(interval) => core.notification_interval = interval,
+    }
+    Ok(())
+}
+
+fn checked_command_line(line: &CommandLine) -> Result<(), Failure> {
+    let length: usize = line.arguments.iter().map(|argument| argument.chars().count() + 1).sum();
+    if line.program.chars().count() > limits::PROGRAM || length > limits::PARAMETERS {
+        let sentence = format!("a program has at most {} characters, its arguments {}", limits::PROGRAM, limits::PARAMETERS);
+        return Err(Failure::refused(bits::BG_E_STRING_TOO_LONG, sentence));
+    }
+    if !line.program.starts_with('/') || line.arguments.iter().any(|argument| argument.contains('\0')) || line.program.contains('\0') {
+        return Err(invalid("a program is named by its absolute path, and no argument holds NUL"));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod service;
 
 mod call;
 mod carry;
+mod notify;
 mod start;
 
 mod batch;
@@ -22,10 +23,15 @@ mod handling;
 mod index;
 mod intake;
 mod network;
+mod notice;
 mod record;
 mod report;
 mod schedule;
 mod view;
 
-pub use api::{AutoComplete, Change, Due, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile, NewJob};
+pub use api::{
+    AutoComplete, Change, Due, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile, NewJob, PeerAvailability,
+};
 pub use handle::{Engine, EngineOptions};
+pub use notice::{CommandLine, Notice, NoticeKind, ObjectId, Receiver, Told};
+pub use notify::{NoReceivers, Receivers, Telling, Validity};

@@ -16,7 +16,11 @@ use consign_core::{Guid, Hresult, Now, Timestamp, clock::Monotonic};
 use consign_store::Schema;
 use rusqlite::{Connection, Row, params};
 
-use super::entry::{Activity, Core, Entry, FileEntry, Stage};
+use super::{
+    entry::{Activity, Core, Entry, FileEntry, Stage},
+    notice::{CommandLine, Notice, NoticeKind},
+    notify::Validity,
+};
 use crate::{
     fetch::{Checkpoint, FileFacts, ProxyEnvironment, Validator},
     files::Place,
@@ -41,6 +45,8 @@ pub(super) enum Change {
     PutJob(Box<Core>),
     PutFile(JobId, u32, Box<FileEntry>),
     RemoveJob(JobId),
+    PutNotice(JobId, Notice),
+    RemoveNotice(u64),
     /// These are the temporary files that a lost database left behind.
     PutOrphans(Vec<PathBuf>),
 }
@@ -51,9 +57,17 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
             Change::PutJob(core) => put_job(connection, core)?,
             Change::PutFile(job, index, file) => put_file(connection, *job, *index, file)?,
             Change::RemoveJob(job) => {
-                for table in ["DELETE FROM files WHERE job = ?1", "DELETE FROM jobs WHERE id = ?1"] {
+                for table in ["DELETE FROM notices WHERE job = ?1", "DELETE FROM files WHERE job = ?1", "DELETE FROM jobs WHERE id = ?1"] {
                     connection.prepare_cached(table)?.execute([job.guid().as_bytes().as_slice()])?;
                 }
+            }
+            Change::PutNotice(job, notice) => {
+                let (kind, file) = stored_kind(notice.kind);
+                let mut statement = connection.prepare_cached("INSERT INTO notices (id, job, kind, file) VALUES (?1, ?2, ?3, ?4)")?;
+                statement.execute(params![notice.id.cast_signed(), job.guid().as_bytes().as_slice(), kind, file])?;
+            }
+            Change::RemoveNotice(id) => {
+                connection.prepare_cached("DELETE FROM notices WHERE id = ?1")?.execute([id.cast_signed()])?;
             }
             Change::PutOrphans(paths) => {
                 connection.execute("DELETE FROM orphans", [])?;
@@ -81,9 +95,10 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
                 files_transferred, notify_flags, proxy_usage, proxy_list, proxy_bypass, proxy_http, proxy_https, proxy_all, proxy_none,
                 security_flags, created, modified, transferred, ended, minimum_retry_delay, no_progress_timeout, maximum_download_time,
                 auto_complete, error_count, error_code, error_context, error_sentence, error_file, error_at, retry_at,
-                no_progress_since, active_before, cleanup_pending, umask)
+                no_progress_since, active_before, cleanup_pending, umask, notification_class,
+                command_program, command_arguments, notification_interval)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)",
+                ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)",
         )?
         .execute(params![
             core.id.guid().as_bytes().as_slice(),
@@ -124,6 +139,10 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             millis(machine.active_before),
             core.cleanup_pending,
             core.umask,
+            core.notification_class.map(|class| *class.as_bytes()),
+            core.command_line.as_ref().map(|line| line.program.as_str()),
+            core.command_line.as_ref().map(|line| line.arguments.join("\0")),
+            core.notification_interval,
         ])?;
     Ok(())
 }
@@ -135,8 +154,8 @@ fn put_file(connection: &Connection, job: JobId, index: u32, file: &FileEntry) -
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO files (job, number, url, folder, name, temporary_name, ranges, checksum, stage, synced, size, etag,
-                last_modified, range_support)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                last_modified, range_support, validity)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             job.guid().as_bytes().as_slice(),
@@ -153,6 +172,7 @@ fn put_file(connection: &Connection, job: JobId, index: u32, file: &FileEntry) -
             facts.validator.etag,
             facts.validator.last_modified,
             facts.ranges.number(),
+            file.validity.map(|validity| validity == Validity::Valid),
         ])?;
     Ok(())
 }
@@ -182,6 +202,8 @@ pub(super) struct Stored {
     /// In the order in which they were made.
     pub(super) jobs: Vec<Entry>,
     pub(super) orphans: Vec<PathBuf>,
+    /// The id of the next notice.
+    pub(super) next_notice: u64,
     /// Whether this database has looked for what one before it left behind.
     pub(super) searched: bool,
 }
@@ -191,7 +213,12 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     let mut jobs = connection.prepare("SELECT * FROM jobs ORDER BY sequence")?;
     let mut rows = jobs.query([])?;
     while let Some(row) = rows.next()? {
-        stored.jobs.push(Entry { core: job_of(row)?, files: Vec::new(), activity: Activity::default() });
+        stored.jobs.push(Entry {
+            core: job_of(row)?,
+            files: Vec::new(),
+            notices: std::collections::VecDeque::new(),
+            activity: Activity::default(),
+        });
     }
     let position: std::collections::HashMap<JobId, usize> =
         stored.jobs.iter().enumerate().map(|(index, entry)| (entry.core.id, index)).collect();
@@ -202,6 +229,16 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
             stored.jobs[*index].files.push(file_of(row)?);
         }
     }
+    let mut notices = connection.prepare("SELECT * FROM notices ORDER BY id")?;
+    let mut rows = notices.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(index) = position.get(&id_of(row, "job")?) {
+            stored.jobs[*index].notices.push_back(notice_of(row)?);
+        }
+    }
+    // An id is never used again, also when its row is gone.
+    let last: Option<i64> = connection.query_row("SELECT max(seq) FROM sqlite_sequence WHERE name = 'notices'", [], |row| row.get(0))?;
+    stored.next_notice = last.unwrap_or(0).cast_unsigned() + 1;
     let mut orphans = connection.prepare("SELECT path FROM orphans ORDER BY path")?;
     let mut rows = orphans.query([])?;
     while let Some(row) = rows.next()? {
@@ -268,9 +305,41 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         error_at: Timestamp::from_millis(row.get("error_at")?),
         cleanup_pending: row.get("cleanup_pending")?,
         umask: row.get("umask")?,
+        notification_class: row.get::<_, Option<[u8; 16]>>("notification_class")?.map(Guid::from_bytes),
+        command_line: command_line_of(row)?,
+        notification_interval: row.get("notification_interval")?,
+        tell_again: None,
         machine,
         turn: 0,
     })
+}
+
+fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<CommandLine>> {
+    let (program, arguments): (Option<String>, Option<String>) = (row.get("command_program")?, row.get("command_arguments")?);
+    Ok(program.map(|program| {
+        let arguments = arguments.filter(|arguments| !arguments.is_empty());
+        let arguments = arguments.map(|arguments| arguments.split('\0').map(str::to_owned).collect());
+        CommandLine { program, arguments: arguments.unwrap_or_default() }
+    }))
+}
+
+const fn stored_kind(kind: NoticeKind) -> (u32, Option<u32>) {
+    match kind {
+        NoticeKind::JobTransferred => (1, None),
+        NoticeKind::JobError => (2, None),
+        NoticeKind::JobModification => (3, None),
+        NoticeKind::FileTransferred(file) => (4, Some(file)),
+    }
+}
+
+fn notice_of(row: &Row<'_>) -> rusqlite::Result<Notice> {
+    let kind = match (row.get::<_, u32>("kind")?, row.get::<_, Option<u32>>("file")?) {
+        (1, _) => NoticeKind::JobTransferred,
+        (2, _) => NoticeKind::JobError,
+        (4, Some(file)) => NoticeKind::FileTransferred(file),
+        _ => NoticeKind::JobModification,
+    };
+    Ok(Notice { id: row.get::<_, i64>("id")?.cast_unsigned(), kind })
 }
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
@@ -319,6 +388,7 @@ fn file_of(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
             3 => Stage::Named,
             _ => Stage::Begun,
         },
+        validity: row.get::<_, Option<bool>>("validity")?.map(|valid| if valid { Validity::Valid } else { Validity::Invalid }),
         answered: None,
         meter: None,
     })

@@ -9,6 +9,7 @@ use std::sync::{
 use consign_bits::{Failure, JobId};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::notice::Told;
 use crate::{
     fetch::{Checkpoint, FileFacts, Observer, Outcome},
     machine::Attempt,
@@ -27,6 +28,10 @@ pub(super) enum Report {
     Ended { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
     /// What came of a fetch, its end being counted already.
     CameOf { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
+    /// A callee has not answered yet, and others need not wait for it.
+    CallIsSlow { job: JobId, number: u64 },
+    /// What came of a call to the owner.
+    Told { job: JobId, number: u64, told: Told },
     /// The process began with this job in its store.
     TakeUp { job: JobId },
     /// Every file of the attempt was tried.

@@ -36,7 +36,12 @@ CREATE TABLE jobs (
     no_progress_since INTEGER,
     active_before INTEGER NOT NULL,
     cleanup_pending INTEGER NOT NULL,
-    umask INTEGER NOT NULL
+    umask INTEGER NOT NULL,
+    notification_class BLOB,
+    command_program TEXT,
+    -- Separated by NUL.
+    command_arguments TEXT,
+    notification_interval INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- No foreign key: INSERT OR REPLACE of a job would take its files along.
@@ -55,8 +60,17 @@ CREATE TABLE files (
     etag TEXT,
     last_modified TEXT,
     range_support INTEGER NOT NULL,
+    validity INTEGER,
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
+
+-- What owners have to be told and have not heard. An id is never used again.
+CREATE TABLE notices (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    file INTEGER
+) STRICT;
 
 CREATE TABLE orphans (
     path BLOB PRIMARY KEY

@@ -7,7 +7,7 @@
 //! reports are decided again later.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -28,6 +28,7 @@ use super::{
     folders::Folders,
     handle::{Command, Reply},
     index::Index,
+    notify::SharedReceivers,
     record,
     report::Report,
 };
@@ -78,6 +79,13 @@ pub(super) struct Service {
     pub(super) pending: VecDeque<Report>,
     /// When the slice of the running background job ends, if an equal one waits.
     pub(super) slice_end: Option<Monotonic>,
+    pub(super) receivers: SharedReceivers,
+    /// Jobs whose owner may have to be told something.
+    pub(super) to_tell: BTreeSet<JobId>,
+    /// Calls to owners that are under way and not slow.
+    pub(super) calls: u32,
+    pub(super) next_call: u64,
+    pub(super) next_notice: u64,
     /// Jobs of which no fetch is under way any more: what waits for that is done after the commit.
     pub(super) quiet: Vec<JobId>,
     /// The job that asks for the size of a file: one at a time, of all jobs.
@@ -127,6 +135,9 @@ impl Service {
             self.schedule();
             self.commit().await;
             self.feed();
+            if self.store_retry.is_none() {
+                self.tell_owners();
+            }
         }
         self.close(reports).await;
     }
@@ -137,7 +148,8 @@ impl Service {
         reports: &mut mpsc::UnboundedReceiver<Report>,
         next_tick: Instant,
     ) -> Input {
-        if !self.pending.is_empty() && self.store_retry.is_none() {
+        let decided_meanwhile = !self.pending.is_empty() || self.batch.needs_storing();
+        if decided_meanwhile && self.store_retry.is_none() {
             return Input::Time;
         }
         let tick = (!self.index.running.is_empty()).then_some(next_tick);
@@ -294,6 +306,10 @@ impl Service {
             let Some(entry) = self.jobs.get(&id) else { continue };
             let event = match entry.core.machine.deadline() {
                 Some((at, event)) if at <= now => event,
+                _ if entry.core.tell_again.is_some_and(|at| at <= now) => {
+                    self.tell_now(id);
+                    continue;
+                }
                 _ => {
                     tracing::warn!(job = %id, "cancelled: nobody touched it for longer than jobs.inactivity_timeout allows");
                     Event::InactivityDue
@@ -306,13 +322,14 @@ impl Service {
 
     fn tell_progress(&mut self) {
         let now = self.now();
-        let mut slow = Vec::new();
+        let (mut slow, mut moved) = (Vec::new(), Vec::new());
         for (_, id) in &self.index.running {
             let Some(entry) = self.jobs.get_mut(id) else { continue };
             let bytes = entry.progress().bytes_transferred;
             if bytes != entry.activity.told {
                 entry.activity.told = bytes;
                 (entry.core.modified, entry.core.active) = (now.wall, now.monotonic);
+                moved.push(*id);
                 let _ = self.events.send(JobEvent::Changed(*id));
             }
             let done = entry.core.machine.files_transferred;
@@ -322,6 +339,9 @@ impl Service {
         }
         for id in slow {
             self.probe(id);
+        }
+        for id in moved {
+            self.modified(id);
         }
     }
 

@@ -1,7 +1,7 @@
 //! How an engine begins: the store is opened, what it holds is taken up, and the threads start.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     path::PathBuf,
     time::Duration,
 };
@@ -89,7 +89,7 @@ fn open(
     reports: mpsc::UnboundedSender<super::report::Report>,
     events: broadcast::Sender<JobEvent>,
 ) -> Result<Service, Failure> {
-    let EngineOptions { paths, settings, clock, random } = options;
+    let EngineOptions { paths, settings, clock, random, receivers } = options;
     private_folder(&paths.state).map_err(|error| local_failure(&error, "use", &paths.state))?;
     if let Some(kind) = network_file_system(&paths.state).map_err(|error| local_failure(&error, "look at", &paths.state))? {
         let sentence = format!(
@@ -143,6 +143,11 @@ fn open(
         hungry: VecDeque::new(),
         pending: VecDeque::new(),
         slice_end: None,
+        receivers,
+        to_tell: BTreeSet::new(),
+        calls: 0,
+        next_call: 1,
+        next_notice: stored.next_notice,
         quiet: Vec::new(),
         probing: None,
         network_returned: Monotonic::default(),
@@ -179,6 +184,9 @@ impl Service {
         entry.core.turn = self.next_turn;
         self.next_turn += 1;
         self.index.place(&entry.core, &mut entry.activity.keys);
+        if !entry.notices.is_empty() {
+            self.to_tell.insert(entry.core.id);
+        }
         self.order.insert(entry.core.sequence, entry.core.id);
         self.jobs.insert(entry.core.id, entry);
     }

@@ -3,8 +3,9 @@
 use consign_bits::{JobId, ProxySettings, RangeSupport, ShownUrl};
 
 use super::{
-    api::{AutoComplete, FileView, JobError, JobView},
+    api::{AutoComplete, FileView, JobError, JobView, PeerAvailability},
     entry::{Entry, FileEntry, Stage},
+    notify::Validity,
 };
 use crate::machine::{State, Wake};
 
@@ -40,6 +41,11 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
             bypass: core.proxy.bypass.clone(),
         },
         security_flags: core.security_flags,
+        has_object: entry.activity.object.is_some(),
+        notification_class: core.notification_class,
+        command_line: core.command_line.clone(),
+        notification_interval: core.notification_interval,
+        notices_pending: u32::try_from(entry.notices.len()).unwrap_or(u32::MAX),
         error_count: machine.error_count,
         error: error(entry),
         waiting_because: waiting_because(entry, before),
@@ -103,6 +109,13 @@ pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
         bytes_total: file.total(),
         bytes_transferred: file.position(),
         completed: file.is_done(),
+        validity: file.validity,
+        peer_availability: match (file.stage, file.validity) {
+            (_, Some(Validity::Invalid)) => PeerAvailability::None,
+            (Stage::Named, _) => PeerAvailability::Completed,
+            (Stage::Transferred, Some(Validity::Valid)) => PeerAvailability::Validated,
+            _ => PeerAvailability::None,
+        },
         range_support: file.facts().ranges,
     }
 }

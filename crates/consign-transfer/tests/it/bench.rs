@@ -9,7 +9,7 @@ use std::{
 use consign_bits::{Failure, JobId, JobState};
 use consign_core::{Paths, SystemClock, random::SystemRandom};
 use consign_testkit::{Body, Resource, Server};
-use consign_transfer::{Change, Engine, EngineOptions, JobView, NewFile, NewJob, Settings};
+use consign_transfer::{Change, Engine, EngineOptions, JobView, NewFile, NewJob, NoReceivers, Settings};
 
 /// Nothing here takes so long; a test that does not end fails instead.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -60,6 +60,7 @@ pub(crate) async fn open(folder: &Path, settings: &Settings) -> Result<Engine, F
         settings: settings.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        receivers: Arc::new(NoReceivers),
     })
     .await
 }

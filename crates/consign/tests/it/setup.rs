@@ -44,6 +44,7 @@ impl Served {
             settings,
             clock: Arc::new(consign_core::SystemClock),
             random: Arc::new(consign_core::random::SystemRandom),
+            receivers: Arc::new(consign_transfer::NoReceivers),
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state.clone(), started: consign::Timestamp::default(), stop: StopPolicy::ByPeers };
