@@ -26,7 +26,7 @@ pub(super) static INTERFACE: Interface = Interface {
         method("Complete", &[], &[("result", "i")]),
         method("Cancel", &[], &[("result", "i")]),
         method("GetError", &[], &[("error", "(uisssussx)")]),
-        method("EnumFiles", &[("start", "u"), ("count", "u")], &[("files", "a(usayaya(tt)sttbu)")]),
+        method("EnumFiles", &[("start", "u"), ("count", "u")], &[("files", "a(usayaya(tt)sttbuuu)")]),
         method("SetProperties", &[("properties", "a{sv}")], &[]),
     ],
     properties: &[
