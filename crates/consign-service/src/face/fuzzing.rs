@@ -49,10 +49,10 @@ pub fn handshake(bytes: &[u8]) {
 /// Messages after a good handshake: each is taken from its first byte to its last, and none from its
 /// neighbour.
 pub fn stream(bytes: &[u8]) {
-    if let Some((head, _)) = bytes.split_first_chunk::<HEAD>() {
-        if let Ok(length) = message_length(head) {
-            assert!((HEAD..=LONGEST).contains(&length));
-        }
+    if let Some((head, _)) = bytes.split_first_chunk::<HEAD>()
+        && let Ok(length) = message_length(head)
+    {
+        assert!((HEAD..=LONGEST).contains(&length));
     }
     // All of it has to fit into the socket: nobody reads at the same time.
     if bytes.len() > 32 << 10 {

@@ -167,4 +167,47 @@ mod tests {
             assert!(error.starts_with(place) && error.contains(word), "{text:?}: {error}");
         }
     }
+
+    const DOCUMENTED: &str = include_str!("../../../../docs/settings.md");
+
+    /// The names that are known below `section`, as they are told to who mistypes one.
+    fn known(section: &str) -> Vec<String> {
+        let error = check(&format!("{section}\nmistyped = 1\n")).unwrap_err();
+        let (_, expected) = error.split_once("expected").unwrap_or_else(|| panic!("{error}"));
+        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_documentation_has_each_key_and_no_other() {
+        let mut keys: Vec<String> = known("")
+            .iter()
+            .flat_map(|section| known(&format!("[{section}]")).into_iter().map(move |key| format!("{section}.{key}")))
+            .collect();
+        let table = DOCUMENTED.split("\n## ").next().unwrap();
+        let mut documented: Vec<_> =
+            table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).map(str::to_owned).collect();
+        assert!(keys.len() > 20, "{keys:?}");
+        keys.sort();
+        documented.sort();
+        assert_eq!(documented, keys);
+    }
+
+    #[test]
+    fn the_documented_file_holds_the_defaults() {
+        let file = DOCUMENTED.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        assert_eq!(check(file).unwrap(), Settings::default());
+        for key in known("").iter().flat_map(|section| known(&format!("[{section}]"))) {
+            let is_there = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            assert!(file.lines().any(is_there), "{key}");
+        }
+        // The table says the same in its third column.
+        for line in DOCUMENTED.lines().filter(|line| line.starts_with("| `") && line.contains('.')) {
+            let columns: Vec<_> = line.split('|').map(str::trim).collect();
+            let Some((_, key)) = columns[1].trim_matches('`').split_once('.') else { continue };
+            let default = columns[3].split(' ').next().unwrap();
+            if !matches!(key, "ca_file" | "user_agent") {
+                assert!(file.contains(&format!("\n{key} = {default}\n")), "{key}: {default}");
+            }
+        }
+    }
 }

@@ -101,6 +101,10 @@ fn judge(asked: Asked, known: &FileFacts, answer: Answer<'_>, decision: Decision
 
 /// Two declared ranges, the second to the end of the file.
 fn glue(first: u64, length: Option<u64>, size: Option<u64>) {
+    if first.checked_add(length.unwrap_or(1)).is_none() {
+        // Such a range is not taken.
+        return;
+    }
     let ranges = vec![
         FileRange { initial_offset: first, length: length.unwrap_or(1) },
         FileRange { initial_offset: length.unwrap_or(first), length: LENGTH_TO_EOF },
