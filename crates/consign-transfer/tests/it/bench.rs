@@ -9,7 +9,9 @@ use std::{
 use consign_bits::{Failure, JobId, JobState};
 use consign_core::{Paths, SystemClock, random::SystemRandom};
 use consign_testkit::{Body, Resource, Server};
-use consign_transfer::{Change, Engine, EngineOptions, JobView, NewFile, NewJob, NoReceivers, Settings};
+use consign_transfer::{Change, Engine, EngineOptions, JobView, NewFile, NewJob, NoReceivers, Receivers, Settings};
+
+use crate::notify::Fake;
 
 /// Nothing here takes so long; a test that does not end fails instead.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) server: Server,
     pub(crate) engine: Engine,
     pub(crate) settings: Settings,
+    receivers: Arc<dyn Receivers>,
 }
 
 /// Runs a test on a runtime of its own, for a limited time.
@@ -30,16 +33,32 @@ pub(crate) fn check_with<F: Future<Output = ()>>(settings: Settings, test: impl 
     check_prepared(settings, |_| (), test);
 }
 
+/// With receivers that write down what they hear.
+pub(crate) fn check_told<F: Future<Output = ()>>(settings: Settings, test: impl FnOnce(Bench, Arc<Fake>) -> F) {
+    let fake = Fake::new();
+    let receivers = Arc::clone(&fake) as Arc<dyn Receivers>;
+    run(settings, receivers, |_| (), |bench| test(bench, fake));
+}
+
 /// With a folder that is made ready before there is an engine.
 pub(crate) fn check_prepared<F: Future<Output = ()>>(settings: Settings, prepare: impl FnOnce(&Path), test: impl FnOnce(Bench) -> F) {
+    run(settings, Arc::new(NoReceivers), prepare, test);
+}
+
+fn run<F: Future<Output = ()>>(
+    settings: Settings,
+    receivers: Arc<dyn Receivers>,
+    prepare: impl FnOnce(&Path),
+    test: impl FnOnce(Bench) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = Server::start().unwrap();
     runtime.block_on(async {
         let limited = tokio::time::timeout(LIMIT, async {
             let folder = tempfile::tempdir().unwrap();
             prepare(folder.path());
-            let engine = open(folder.path(), &settings).await.unwrap();
-            test(Bench { folder, server, engine, settings }).await;
+            let engine = open_with(folder.path(), &settings, Arc::clone(&receivers)).await.unwrap();
+            test(Bench { folder, server, engine, settings, receivers }).await;
         });
         limited.await.expect("the test did not end in time");
     });
@@ -55,12 +74,16 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) async fn open(folder: &Path, settings: &Settings) -> Result<Engine, Failure> {
+    open_with(folder, settings, Arc::new(NoReceivers)).await
+}
+
+async fn open_with(folder: &Path, settings: &Settings, receivers: Arc<dyn Receivers>) -> Result<Engine, Failure> {
     Engine::open(EngineOptions {
         paths: Paths::under(folder),
         settings: settings.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        receivers: Arc::new(NoReceivers),
+        receivers,
     })
     .await
 }
@@ -108,7 +131,7 @@ impl Bench {
     /// Ends the engine in order and begins again with the same state.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown().await;
-        self.engine = open(self.folder.path(), &self.settings).await.unwrap();
+        self.engine = open_with(self.folder.path(), &self.settings, Arc::clone(&self.receivers)).await.unwrap();
     }
 
     pub(crate) fn temporary_files(&self) -> Vec<PathBuf> {

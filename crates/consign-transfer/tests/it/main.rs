@@ -10,5 +10,6 @@ mod intake;
 mod life;
 mod namespace;
 mod network;
+mod notify;
 mod restart;
 mod turns;
