@@ -8,11 +8,16 @@ pub mod fuzzing;
 
 mod run;
 
+mod launcher;
+mod receivers;
+
 mod dispatch;
 mod face;
 
 pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
+pub use launcher::{CommandLauncher, Launcher};
+pub use receivers::ClientReceivers;
 pub use run::{
-    Background, LINGER_NOTE, LogTo, READY, RunOptions, ServiceSettings, Settings, SettingsError, StartError, UnitError, Units, main_run,
-    run,
+    Background, CommandLineRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings, Settings, SettingsError,
+    StartError, UnitError, Units, main_run, run,
 };

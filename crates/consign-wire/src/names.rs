@@ -50,7 +50,8 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `AddFiles(a` [`NewFileRecord`](crate::NewFileRecord) `)`, `Resume() → i`, `Suspend() → i`,
 /// `Complete() → i`, `Cancel() → i`, `GetError() →` [`ErrorRecord`](crate::ErrorRecord),
 /// `EnumFiles(u start, u count) → a` [`FileRecord`](crate::FileRecord), `SetProperties(a{sv})`
-/// (all or none). `EnumFiles` may answer fewer than were asked for (at most 512); an empty answer is
+/// (all or none), `SetNotifyInterface(o)` (an object of the caller with [`CALLBACK`]; `/` for none),
+/// `SetValidationState(u file, b valid) → i`. `EnumFiles` may answer fewer than were asked for (at most 512); an empty answer is
 /// the end. `GetError` of a job without error is `BG_E_ERROR_INFORMATION_UNAVAILABLE`.
 ///
 /// Properties, writable ones marked *: `Id s`, `Owner u`, `Type u`, `State u`, `StateName s`,

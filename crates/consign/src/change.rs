@@ -1,6 +1,7 @@
 //! The writable properties of a job.
 
 use consign_bits::{NotifyFlags, Priority, ProxySettings, SecurityFlags};
+use consign_core::Guid;
 use consign_wire::ProxyRecord;
 use zbus::Variant;
 
@@ -30,6 +31,24 @@ pub enum Change {
     Proxy(ProxySettings),
     /// `IBackgroundCopyJobHttpOptions::SetSecurityFlags`.
     SecurityFlags(SecurityFlags),
+    /// `BITS_JOB_PROPERTY_NOTIFICATION_CLSID`: the class that is activated where no object is
+    /// registered; [`Guid::NULL`] clears.
+    NotificationClass(Guid),
+    /// `IBackgroundCopyJob2::SetNotifyCmdLine`: what is run where no callback answered success;
+    /// `None` clears.
+    CommandLine(Option<CommandLine>),
+    /// `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`: between two calls of
+    /// `JobModification`, in milliseconds.
+    MinimumNotificationInterval(u32),
+}
+
+/// A program and its arguments, run without a shell, with `CONSIGN_JOB_ID` in its environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The absolute path of the program.
+    pub program: String,
+    /// Its arguments. `{job}` in one of them becomes the id of the job.
+    pub arguments: Vec<String>,
 }
 
 /// Who completes a transferred job.
@@ -56,8 +75,15 @@ impl Change {
             Self::NotifyFlags(flags) => ("NotifyFlags", flags.bits().into()),
             Self::Proxy(settings) => ("Proxy", proxy(settings).into()),
             Self::SecurityFlags(flags) => ("SecurityFlags", flags.bits().into()),
+            Self::NotificationClass(class) => ("NotificationClsid", class.to_string().into()),
+            Self::CommandLine(line) => ("NotifyCmdLine", words(line.as_ref()).into()),
+            Self::MinimumNotificationInterval(milliseconds) => ("MinimumNotificationInterval", (*milliseconds).into()),
         }
     }
+}
+
+fn words(line: Option<&CommandLine>) -> Vec<String> {
+    line.map(|line| std::iter::once(&line.program).chain(&line.arguments).cloned().collect()).unwrap_or_default()
 }
 
 fn proxy(settings: &ProxySettings) -> ProxyRecord {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, Weak},
 };
 
 use consign_bits::{JobId, JobType};
@@ -14,6 +14,7 @@ use zbus::{DynamicType, OwnedObjectPath, OwnedVariant, Type, Variant};
 
 use crate::{
     Change, Error, Events, Interest, Job, JobSummary, Result, ServiceStatus,
+    callbacks::{self, Callbacks},
     connection::{Connection, PROPERTIES},
     start,
 };
@@ -28,6 +29,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     origin: Origin,
     connection: RwLock<Arc<Connection>>,
+    callbacks: Arc<Callbacks>,
     /// One reconnects, the others wait and find it done.
     reconnecting: tokio::sync::Mutex<()>,
 }
@@ -116,8 +118,10 @@ impl Client {
     }
 
     fn new(origin: Origin, connection: Connection) -> Self {
+        let callbacks = Arc::<Callbacks>::default();
+        connection.serve(Arc::clone(&callbacks));
         let connection = RwLock::new(Arc::new(connection));
-        Self(Arc::new(Inner { origin, connection, reconnecting: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner { origin, connection, callbacks, reconnecting: tokio::sync::Mutex::default() }))
     }
 
     #[cfg(feature = "embedded")]
@@ -128,8 +132,8 @@ impl Client {
     }
 
     /// Connects again if the connection was closed, by the same rules as the first time. Jobs of
-    /// this client work again afterwards; streams of changes and events do not, see
-    /// [`Job::follow`].
+    /// this client work again afterwards, and its callback objects are registered again; streams of
+    /// changes and events end, see [`Job::follow`].
     ///
     /// # Errors
     /// Those of [`connect_with`](Self::connect_with).
@@ -137,7 +141,15 @@ impl Client {
         let _one_at_a_time = self.0.reconnecting.lock().await;
         if self.connection().is_closed() {
             let connection = Arc::new(self.0.origin.connect().await?);
-            *self.0.connection.write().unwrap_or_else(PoisonError::into_inner) = connection;
+            connection.serve(Arc::clone(&self.0.callbacks));
+            *self.0.connection.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&connection);
+            for (number, job) in self.0.callbacks.all() {
+                match register(&connection, job, Some(number)).await {
+                    // The job is gone, and with it what could be told.
+                    Err(Error::Refused(_)) => self.0.callbacks.remove(number),
+                    registered => registered?,
+                }
+            }
         }
         Ok(())
     }
@@ -260,9 +272,34 @@ impl Client {
         self.connection().call(names::MANAGER_PATH, interface, method, body).await
     }
 
+    pub(crate) fn callbacks(&self) -> &Callbacks {
+        &self.0.callbacks
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakClient {
+        WeakClient(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn connection(&self) -> Arc<Connection> {
         Arc::clone(&self.0.connection.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A client that is there as long as somebody else has it.
+#[derive(Clone)]
+pub(crate) struct WeakClient(Weak<Inner>);
+
+impl WeakClient {
+    pub(crate) fn upgrade(&self) -> Option<Client> {
+        self.0.upgrade().map(Client)
+    }
+}
+
+/// `SetNotifyInterface` with the object of this number, or none.
+pub(crate) async fn register(connection: &Connection, job: JobId, object: Option<u64>) -> Result<()> {
+    let path = object.map_or_else(|| "/".to_owned(), callbacks::path);
+    let path = zbus::ObjectPath::try_from(path).map_err(Error::protocol)?;
+    connection.call(&names::job_path(job), names::JOB, "SetNotifyInterface", &path).await
 }
 
 impl std::fmt::Debug for Client {

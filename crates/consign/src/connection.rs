@@ -7,7 +7,7 @@ use std::{
     io,
     os::{fd::AsRawFd, unix::ffi::OsStrExt, unix::net::UnixStream},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use zbus::{DynamicType, Message, MessageStream, Type};
 
 use crate::{
     ClientEvent, Error, Result,
+    callbacks::Callbacks,
     changes::{PropertyCache, PropertyWatch},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     watches: Arc<Watches>,
     events: broadcast::WeakSender<ClientEvent>,
     pump: JoinHandle<()>,
+    /// The objects that the service may call; there are none before the client has them.
+    callbacks: Arc<OnceLock<Arc<Callbacks>>>,
     runtime: Handle,
 }
 
@@ -79,8 +82,9 @@ impl Connection {
             let watches = Arc::new(Watches::default());
             let (events, _) = broadcast::channel(EVENTS_KEPT);
             let weak = events.downgrade();
-            let pump = tokio::spawn(pump(stream, Arc::clone(&watches), events));
-            let connection = Self { bus, watches, events: weak, pump, runtime: Handle::current() };
+            let callbacks = Arc::default();
+            let pump = tokio::spawn(pump(stream, Arc::clone(&watches), events, Arc::clone(&callbacks)));
+            let connection = Self { bus, watches, events: weak, pump, callbacks, runtime: Handle::current() };
             connection.call_bus::<_, String>("Hello", &()).await?;
             Ok(connection)
         };
@@ -91,6 +95,12 @@ impl Connection {
             }),
             Err(_) => Err(Error::protocol("no answer to the handshake")),
         }
+    }
+
+    /// From now on the service may call these objects.
+    pub(crate) fn serve(&self, callbacks: Arc<Callbacks>) {
+        // Only the client does it, once.
+        let _ = self.callbacks.set(callbacks);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -184,11 +194,22 @@ impl Drop for MatchGuard {
     }
 }
 
-/// Hands every signal to whom it concerns, until the connection closes.
-async fn pump(mut stream: MessageStream, watches: Arc<Watches>, events: broadcast::Sender<ClientEvent>) {
+/// Hands every signal and every call to whom it concerns, until the connection closes.
+async fn pump(
+    mut stream: MessageStream,
+    watches: Arc<Watches>,
+    events: broadcast::Sender<ClientEvent>,
+    callbacks: Arc<OnceLock<Arc<Callbacks>>>,
+) {
     while let Some(Ok(message)) = stream.next().await {
-        if message.message_type() == zbus::message::Type::Signal {
-            deliver(&message, &watches, &events);
+        match message.message_type() {
+            zbus::message::Type::Signal => deliver(&message, &watches, &events),
+            zbus::message::Type::MethodCall => {
+                if let Some(callbacks) = callbacks.get() {
+                    callbacks.serve(zbus::Connection::from(&stream), message);
+                }
+            }
+            zbus::message::Type::MethodReturn | zbus::message::Type::Error => {}
         }
     }
     watches.lock().clear();

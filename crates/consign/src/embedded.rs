@@ -61,16 +61,17 @@ impl Embedded {
         }
         let lock = take_lock(&paths.lock())?;
         let settings = Settings::read(paths.settings()).map_err(|error| Failure::refused(common::E_INVALIDARG, error.to_string()))?;
+        let receivers = settings.receivers();
         let options = EngineOptions {
             paths: paths.clone(),
             settings: settings.engine(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            receivers: Arc::new(consign_transfer::NoReceivers),
+            receivers: receivers.clone(),
         };
         let engine = Engine::open(options).await?;
         let facts = Facts { state_folder: paths.state, started: SystemClock.now().wall, stop: StopPolicy::ByHostOnly };
-        let face = Face::new(engine.clone(), facts, Patience::default());
+        let face = Face::new(engine.clone(), receivers, facts, Patience::default());
         Ok(Self(Arc::new(Host { engine, face, runtime: Handle::current(), lock: Mutex::new(Some(lock)) })))
     }
 

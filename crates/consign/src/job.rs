@@ -1,17 +1,20 @@
 //! A job: what `IBackgroundCopyJob` is to BITS.
 
-use std::{collections::HashMap, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{collections::HashMap, os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
 
 use consign_bits::{
     Checksum, ErrorContext, Failure, FileRange, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits,
 };
-use consign_core::Hresult;
+use consign_core::{Guid, Hresult};
 use consign_wire::{ErrorRecord, FileRecord, NewFileRecord, RangeRecord, names};
 use serde::{Serialize, de::DeserializeOwned};
 use zbus::{DynamicType, OwnedVariant, Type, Variant};
 
 use crate::{
-    AutoComplete, Change, Client, Error, FileSnapshot, JobChanges, JobError, JobProgress, JobSnapshot, JobTimes, Result,
+    AutoComplete, BackgroundCopyCallback, Change, Client, CommandLine, Error, FileSnapshot, JobChanges, JobError, JobFile, JobProgress,
+    JobSnapshot, JobTimes, Result, Validity,
+    callbacks::{Callee, Tasks},
+    client::register,
     connection::PROPERTIES,
 };
 
@@ -133,7 +136,7 @@ impl Job {
     /// What the disk said of a file that could not be renamed: the job stays as it is, and can be
     /// completed again. `BG_E_INVALID_STATE`.
     pub async fn complete(&self) -> Result<Hresult> {
-        self.act("Complete").await
+        self.end("Complete").await
     }
 
     /// `IBackgroundCopyJob::Cancel`: everything that was not completed is deleted. `S_OK` or
@@ -142,7 +145,7 @@ impl Job {
     /// # Errors
     /// `BG_E_INVALID_STATE`.
     pub async fn cancel(&self) -> Result<Hresult> {
-        self.act("Cancel").await
+        self.end("Cancel").await
     }
 
     /// All getters at once.
@@ -190,6 +193,11 @@ impl Job {
         JobError::read(record).ok_or_else(|| Failure::of(bits::BG_E_ERROR_INFORMATION_UNAVAILABLE, ErrorContext::None).into())
     }
 
+    /// A handle of one file, counted from 0, without asking whether there is one.
+    pub fn file(&self, index: u32) -> JobFile {
+        JobFile::new(self.clone(), index)
+    }
+
     /// `IBackgroundCopyJob::EnumFiles`: all files, in the order in which they were added.
     ///
     /// # Errors
@@ -198,14 +206,21 @@ impl Job {
         let mut files = Vec::new();
         loop {
             let start = u32::try_from(files.len()).unwrap_or(u32::MAX);
-            let page: Vec<FileRecord> = self.call("EnumFiles", &(start, PAGE)).await?;
+            let page = self.files_from(start, PAGE).await?;
             if page.is_empty() {
                 return Ok(files);
             }
-            for record in page {
-                files.push(FileSnapshot::read(record)?);
-            }
+            files.extend(page);
         }
+    }
+
+    pub(crate) async fn files_from(&self, start: u32, count: u32) -> Result<Vec<FileSnapshot>> {
+        let page: Vec<FileRecord> = self.call("EnumFiles", &(start, count)).await?;
+        page.into_iter().map(FileSnapshot::read).collect()
+    }
+
+    pub(crate) async fn validate(&self, index: u32, validity: Validity) -> Result<Hresult> {
+        self.call("SetValidationState", &(index, validity == Validity::Valid)).await.map(Hresult::from_i32)
     }
 
     /// Several setters in one step: all of them hold or, on any failure, none.
@@ -302,6 +317,95 @@ impl Job {
         self.set([Change::SecurityFlags(flags)]).await
     }
 
+    /// `IBackgroundCopyJob::SetNotifyInterface`: from now on this object is called, and at once of
+    /// what nobody has heard yet. The last one that is set is the one called, whichever client sets
+    /// it; the one before is told that it was displaced.
+    ///
+    /// The object lives until it is cleared or displaced, the job is completed or cancelled with this
+    /// client, or the client is dropped; it should not keep a handle of the job or the client itself.
+    /// It is gone for the service when the connection ends, and is registered again by
+    /// [`Client::reconnect`], which [`follow`](Self::follow) and [`wait`](Self::wait) do by themselves.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`; `BG_E_INVALID_STATE` (final, and everything was told).
+    pub async fn set_notify_interface(&self, callback: impl BackgroundCopyCallback) -> Result<()> {
+        self.set_callee(Arc::new(Tasks(Arc::new(callback)))).await
+    }
+
+    pub(crate) async fn set_callee(&self, callee: Arc<dyn Callee>) -> Result<()> {
+        let callbacks = self.client.callbacks();
+        // Before the call: the object may be called before the answer is here.
+        let number = callbacks.add(self.id, self.client.downgrade(), callee);
+        let registered = register(&self.client.connection(), self.id, Some(number)).await;
+        if registered.is_err() {
+            callbacks.remove(number);
+        }
+        registered
+    }
+
+    /// `IBackgroundCopyJob::SetNotifyInterface` with no object: nobody is called, whichever client had
+    /// set an object.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`; `BG_E_INVALID_STATE` (final, and everything was told).
+    pub async fn clear_notify_interface(&self) -> Result<()> {
+        let known = self.client.callbacks().of_job(self.id);
+        register(&self.client.connection(), self.id, None).await?;
+        for number in known {
+            self.client.callbacks().remove(number);
+        }
+        Ok(())
+    }
+
+    /// `IBackgroundCopyJob::GetNotifyInterface`: whether an object is registered, of whichever client.
+    ///
+    /// # Errors
+    /// `BG_E_NOT_FOUND`.
+    pub async fn notify_interface(&self) -> Result<bool> {
+        Ok(self.snapshot().await?.notify_interface)
+    }
+
+    /// `IBackgroundCopyJob5::SetProperty` with `BITS_JOB_PROPERTY_NOTIFICATION_CLSID`: the class that
+    /// is activated where no object is registered. [`Guid::NULL`] clears.
+    ///
+    /// # Errors
+    /// `REGDB_E_CLASSNOTREG`, `BG_E_INVALID_STATE`.
+    pub async fn set_notification_class(&self, class: Guid) -> Result<()> {
+        self.set([Change::NotificationClass(class)]).await
+    }
+
+    /// `IBackgroundCopyJob2::SetNotifyCmdLine`: what is run when the job is transferred or in error
+    /// and no callback answered success. `{job}` in an argument becomes the id of the job.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG` (no absolute path), `BG_E_STRING_TOO_LONG`, `E_ACCESSDENIED` (the policy, or
+    /// others could change the program), `ERROR_FILE_NOT_FOUND`, `BG_E_INVALID_STATE`.
+    pub async fn set_notify_command_line(
+        &self,
+        program: impl Into<String>,
+        arguments: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<()> {
+        let line = CommandLine { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() };
+        self.set([Change::CommandLine(Some(line))]).await
+    }
+
+    /// `IBackgroundCopyJob2::SetNotifyCmdLine` with nothing.
+    ///
+    /// # Errors
+    /// `BG_E_INVALID_STATE`.
+    pub async fn clear_notify_command_line(&self) -> Result<()> {
+        self.set([Change::CommandLine(None)]).await
+    }
+
+    /// `IBackgroundCopyJob5::SetProperty` with `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`:
+    /// between two calls of `job_modification`, in milliseconds.
+    ///
+    /// # Errors
+    /// `BG_E_INVALID_STATE`.
+    pub async fn set_minimum_notification_interval(&self, milliseconds: u32) -> Result<()> {
+        self.set([Change::MinimumNotificationInterval(milliseconds)]).await
+    }
+
     /// Snapshots as the job changes, while the connection lives.
     ///
     /// # Errors
@@ -348,6 +452,16 @@ impl Job {
             _ => false,
         })
         .await
+    }
+
+    /// The job's objects have nothing more to hear.
+    async fn end(&self, method: &str) -> Result<Hresult> {
+        let known = self.client.callbacks().of_job(self.id);
+        let result = self.act(method).await?;
+        for number in known {
+            self.client.callbacks().remove(number);
+        }
+        Ok(result)
     }
 
     async fn act(&self, method: &str) -> Result<Hresult> {

@@ -30,12 +30,15 @@
 //! Times are [`Timestamp`]s (UTC, milliseconds), durations are in seconds, sizes in bytes. Every
 //! [`Error`] carries an [`Hresult`] that can be looked up anywhere.
 
+mod callback;
+mod callbacks;
 mod change;
 mod changes;
 mod client;
 mod connection;
 mod error;
 mod events;
+mod file;
 mod job;
 mod snapshot;
 mod start;
@@ -45,11 +48,13 @@ pub mod blocking;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 
-pub use change::{AutoComplete, Change};
+pub use callback::{BackgroundCopyCallback, EventId};
+pub use change::{AutoComplete, Change, CommandLine};
 pub use changes::JobChanges;
 pub use client::{Client, ConnectOptions, JobOptions, Listing, ProxyEnvironment, StartPolicy};
 pub use error::{Error, Result};
 pub use events::{ClientEvent, Events, Interest};
+pub use file::{JobFile, PeerAvailability, Validity};
 pub use job::{Job, NewFile};
 pub use snapshot::{FileSnapshot, JobError, JobProgress, JobSnapshot, JobSummary, JobTimes};
 pub use status::ServiceStatus;

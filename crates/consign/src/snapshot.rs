@@ -6,11 +6,11 @@ use consign_bits::{
     Checksum, ErrorContext, Failure, FileRange, JobId, JobState, JobType, NotifyFlags, Priority, ProxySettings, ProxyUsage, RangeSupport,
     SIZE_UNKNOWN, SecurityFlags,
 };
-use consign_core::{Hresult, Timestamp};
+use consign_core::{Guid, Hresult, Timestamp};
 use consign_wire::{ErrorRecord, FileRecord, JobRecord, ProxyRecord};
 use zbus::OwnedVariant;
 
-use crate::{AutoComplete, Error, Result};
+use crate::{AutoComplete, CommandLine, Error, PeerAvailability, Result, Validity};
 
 /// Everything that can be read of a job, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,16 @@ pub struct JobSnapshot {
     pub proxy: ProxySettings,
     /// `IBackgroundCopyJobHttpOptions::GetSecurityFlags`.
     pub security_flags: SecurityFlags,
+    /// Whether `IBackgroundCopyJob::GetNotifyInterface` has an object to give.
+    pub notify_interface: bool,
+    /// `BITS_JOB_PROPERTY_NOTIFICATION_CLSID`, if one is set.
+    pub notification_class: Option<Guid>,
+    /// `IBackgroundCopyJob2::GetNotifyCmdLine`.
+    pub command_line: Option<CommandLine>,
+    /// `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`, in milliseconds.
+    pub minimum_notification_interval: u32,
+    /// Events that nobody has heard of yet.
+    pub notices_pending: u32,
     /// `IBackgroundCopyJob::GetErrorCount`.
     pub error_count: u32,
     /// `IBackgroundCopyJob::GetError`: there in ERROR and TRANSIENT_ERROR, and until bytes move
@@ -151,6 +161,10 @@ pub struct FileSnapshot {
     pub completed: bool,
     /// Whether its server gives parts of it.
     pub range_support: RangeSupport,
+    /// `IBackgroundCopyFile3::GetValidationState`: what its owner said of it, if anything.
+    pub validity: Option<Validity>,
+    /// Whether it could be given to peers.
+    pub peer_availability: PeerAvailability,
 }
 
 impl JobSnapshot {
@@ -183,6 +197,11 @@ impl JobSnapshot {
             notify_flags: NotifyFlags::from_bits_truncate(read.get("NotifyFlags")?),
             proxy: proxy(read.get("Proxy")?)?,
             security_flags: SecurityFlags::from_bits_truncate(read.get("SecurityFlags")?),
+            notify_interface: read.get("NotifyInterface")?,
+            notification_class: text(read.get("NotificationClsid")?).map(|text| text.parse().map_err(Error::protocol)).transpose()?,
+            command_line: command_line(read.get("NotifyCmdLine")?),
+            minimum_notification_interval: read.get("MinimumNotificationInterval")?,
+            notices_pending: read.get("PendingNotices")?,
             error_count: read.get("ErrorCount")?,
             error: JobError::read(read.get("Error")?),
             waiting_because: text(read.get("WaitingBecause")?),
@@ -245,6 +264,17 @@ impl FileSnapshot {
             bytes_transferred: record.bytes_transferred,
             completed: record.completed,
             range_support: RangeSupport::try_from(record.range_support).map_err(Error::protocol)?,
+            validity: match record.validation {
+                0 => None,
+                1 => Some(Validity::Valid),
+                2 => Some(Validity::Invalid),
+                other => return Err(Error::protocol(format!("validation {other}"))),
+            },
+            peer_availability: match record.peer_availability {
+                1 => PeerAvailability::Validated,
+                2 => PeerAvailability::Completed,
+                _ => PeerAvailability::None,
+            },
         })
     }
 }
@@ -275,6 +305,11 @@ fn proxy(record: ProxyRecord) -> Result<ProxySettings> {
         list: text(record.list),
         bypass: text(record.bypass),
     })
+}
+
+fn command_line(words: Vec<String>) -> Option<CommandLine> {
+    let mut words = words.into_iter();
+    Some(CommandLine { program: words.next()?, arguments: words.collect() })
 }
 
 fn size(bytes: u64) -> Option<u64> {
@@ -323,6 +358,11 @@ pub(crate) mod tests {
             ("NotifyFlags", 0x8000_0003_u32.into()),
             ("Proxy", ProxyRecord::default().into()),
             ("SecurityFlags", 0_u32.into()),
+            ("NotifyInterface", true.into()),
+            ("NotificationClsid", "".into()),
+            ("NotifyCmdLine", vec!["/bin/true", "{job}"].into()),
+            ("MinimumNotificationInterval", 500_u32.into()),
+            ("PendingNotices", 3_u32.into()),
             ("ErrorCount", 1_u32.into()),
             ("Error", error.into()),
             ("WaitingBecause", "of the weather".into()),
@@ -342,6 +382,8 @@ pub(crate) mod tests {
         assert_eq!(snapshot.error.map(|error| (error.failure.context, error.file)), Some((ErrorContext::RemoteFile, Some(0))));
         assert_eq!(snapshot.waiting_because.as_deref(), Some("of the weather"));
         assert_eq!(snapshot.remark, None);
+        assert_eq!((snapshot.notify_interface, snapshot.notification_class, snapshot.notices_pending), (true, None, 3));
+        assert_eq!(snapshot.command_line.map(|line| (line.program, line.arguments)), Some(("/bin/true".into(), vec!["{job}".into()])));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use consign_bits::{Failure, NotifyFlags, Priority, ProxySettings, ProxyUsage, SecurityFlags};
-use consign_core::common;
-use consign_transfer::{AutoComplete, Change};
+use consign_core::{Guid, common};
+use consign_transfer::{AutoComplete, Change, CommandLine};
 use consign_wire::ProxyRecord;
 use zbus::Variant;
 
 use super::{
-    error::{CallError, Mistake},
+    error::{CallError, Mistake, invalid},
     interface::{Access, Property},
     job,
 };
@@ -51,8 +51,24 @@ pub(super) fn one(property: &'static Property, value: Variant<'_>) -> Result<Cha
         "NotifyFlags" => Change::NotifyFlags(NotifyFlags::from_bits(value.downcast()?).ok_or_else(|| unknown(name))?),
         "Proxy" => Change::Proxy(proxy(value.try_into_owned()?.try_into()?).ok_or_else(|| unknown(name))?),
         "SecurityFlags" => Change::SecurityFlags(SecurityFlags::from_bits(value.downcast()?).ok_or_else(|| unknown(name))?),
+        "NotificationClsid" => Change::NotificationClass(class(value.downcast()?)?),
+        "NotifyCmdLine" => Change::CommandLine(command_line(value.try_into_owned()?.try_into()?)),
+        "MinimumNotificationInterval" => Change::NotificationInterval(value.downcast()?),
         _ => return Err(Mistake::PropertyReadOnly.because(format!("{name} cannot be set"))),
     })
+}
+
+/// Empty text clears, as `GUID_NULL` does.
+fn class(text: String) -> Result<Guid, CallError> {
+    if text.is_empty() {
+        return Ok(Guid::NULL);
+    }
+    text.parse().map_err(|error: consign_core::guid::ParseGuidError| invalid(error.to_string()))
+}
+
+fn command_line(words: Vec<String>) -> Option<CommandLine> {
+    let mut words = words.into_iter();
+    Some(CommandLine { program: words.next()?, arguments: words.collect() })
 }
 
 fn proxy(record: ProxyRecord) -> Option<ProxySettings> {
@@ -82,7 +98,9 @@ mod tests {
     fn every_writable_property_can_be_set() {
         for property in job::INTERFACE.properties {
             let value = match property.signature {
+                "s" if property.name == "NotificationClsid" => Variant::from("{97184d0f-f7ef-413a-8c6d-c1745018b2e9}"),
                 "s" => Variant::from("x"),
+                "as" => Variant::from(vec!["/bin/true"]),
                 "u" => Variant::from(0_u32),
                 "b" => Variant::from(true),
                 "(uss)" => Variant::from(ProxyRecord { usage: 2, list: "http://proxy:1".into(), bypass: String::new() }),

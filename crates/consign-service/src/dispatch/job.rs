@@ -2,9 +2,9 @@
 
 use consign_bits::{Failure, FileRange, JobId, bits};
 use consign_core::Hresult;
-use consign_transfer::{AutoComplete, JobView, NewFile};
+use consign_transfer::{AutoComplete, JobView, NewFile, Validity};
 use consign_wire::{ErrorRecord, FileRecord, NewFileRecord, RangeRecord, names};
-use zbus::Variant;
+use zbus::{OwnedObjectPath, Variant};
 
 use super::{
     call::{Answer, Call},
@@ -28,6 +28,8 @@ pub(super) static INTERFACE: Interface = Interface {
         method("GetError", &[], &[("error", "(uisssussx)")]),
         method("EnumFiles", &[("start", "u"), ("count", "u")], &[("files", "a(usayaya(tt)sttbuuu)")]),
         method("SetProperties", &[("properties", "a{sv}")], &[]),
+        method("SetNotifyInterface", &[("object", "o")], &[]),
+        method("SetValidationState", &[("file", "u"), ("valid", "b")], &[("result", "i")]),
     ],
     properties: &[
         constant("Id", "s"),
@@ -52,6 +54,11 @@ pub(super) static INTERFACE: Interface = Interface {
         writable("NotifyFlags", "u"),
         writable("Proxy", "(uss)"),
         writable("SecurityFlags", "u"),
+        told("NotifyInterface", "b"),
+        writable("NotificationClsid", "s"),
+        writable("NotifyCmdLine", "as"),
+        writable("MinimumNotificationInterval", "u"),
+        told("PendingNotices", "u"),
         told("ErrorCount", "u"),
         told("Error", "(uisssussx)"),
         told("WaitingBecause", "s"),
@@ -81,6 +88,8 @@ pub(super) async fn call(call: &Call<'_>) -> Answer {
         "GetError" => get_error(call, job).await,
         "EnumFiles" => enum_files(call, job).await,
         "SetProperties" => set_properties(call, job).await,
+        "SetNotifyInterface" => set_notify_interface(call, job).await,
+        "SetValidationState" => set_validation_state(call, job).await,
         _ => Err(unanswered(call)),
     }
 }
@@ -110,6 +119,11 @@ pub(super) fn value(view: &JobView, property: &str) -> Option<Variant<'static>> 
         "NotifyFlags" => view.notify_flags.bits().into(),
         "Proxy" => record::proxy(view).into(),
         "SecurityFlags" => view.security_flags.bits().into(),
+        "NotifyInterface" => view.has_object.into(),
+        "NotificationClsid" => view.notification_class.map(|class| class.to_string()).unwrap_or_default().into(),
+        "NotifyCmdLine" => record::command_line(view.command_line.as_ref()).into(),
+        "MinimumNotificationInterval" => view.notification_interval.into(),
+        "PendingNotices" => view.notices_pending.into(),
         "ErrorCount" => view.error_count.into(),
         "Error" => record::error(view.error.as_ref()).into(),
         "WaitingBecause" => view.waiting_because.clone().unwrap_or_default().into(),
@@ -171,6 +185,22 @@ async fn enum_files(call: &Call<'_>, job: JobId) -> Answer {
 
 async fn set_properties(call: &Call<'_>, job: JobId) -> Answer {
     let (properties,): (Options<'_>,) = call.arguments()?;
-    call.shared.engine.change(job, change::all(properties)?).await?;
+    let changes = change::all(properties)?;
+    call.shared.receivers.check(&changes).await?;
+    call.shared.engine.change(job, changes).await?;
     call.answer(&())
+}
+
+/// The path `/` stands for no object.
+async fn set_notify_interface(call: &Call<'_>, job: JobId) -> Answer {
+    let (path,): (OwnedObjectPath,) = call.arguments()?;
+    let path = (path.as_str() != "/").then_some(path);
+    call.shared.receivers.set(&call.shared.engine, job, call.peer, path).await?;
+    call.answer(&())
+}
+
+async fn set_validation_state(call: &Call<'_>, job: JobId) -> Answer {
+    let (file, valid): (u32, bool) = call.arguments()?;
+    let validity = if valid { Validity::Valid } else { Validity::Invalid };
+    result(call, call.shared.engine.validate(job, file, validity).await)
 }

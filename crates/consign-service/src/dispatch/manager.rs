@@ -61,6 +61,7 @@ async fn create_job(call: &Call<'_>) -> Answer {
         None => None,
     };
     let changes = change::all(options)?;
+    call.shared.receivers.check(&changes).await?;
     // The owner is who the kernel says is calling, whatever the caller says.
     let new = NewJob { display_name, job_type: Some(job_type), owner: call.peer.uid, changes, proxy_environment, umask };
     let job = call.shared.engine.create_job(new).await?;

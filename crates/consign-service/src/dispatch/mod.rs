@@ -7,6 +7,8 @@
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 
+pub(crate) mod callback;
+
 mod bus;
 mod call;
 mod change;

@@ -72,8 +72,9 @@ async fn set(call: &Call<'_>) -> Answer {
     let (interface, property) = find_property(object, interface, property)?;
     match (object, property.access) {
         (Object::Job(job), Access::ReadWrite) => {
-            let change = change::one(property, value)?;
-            call.shared.engine.change(job, vec![change]).await?;
+            let changes = vec![change::one(property, value)?];
+            call.shared.receivers.check(&changes).await?;
+            call.shared.engine.change(job, changes).await?;
             call.answer(&())
         }
         _ => Err(Mistake::PropertyReadOnly.because(format!("{}.{} cannot be set", interface.name, property.name))),

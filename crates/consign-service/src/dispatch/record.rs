@@ -8,7 +8,7 @@ use std::{
 
 use consign_bits::{Failure, FileRange, SIZE_UNKNOWN, describe};
 use consign_core::{Timestamp, common};
-use consign_transfer::{FileView, JobError, JobView, NewFile, PeerAvailability, Validity};
+use consign_transfer::{CommandLine, FileView, JobError, JobView, NewFile, PeerAvailability, Validity};
 use consign_wire::{ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord, names};
 use zbus::{ObjectPath, OwnedObjectPath};
 
@@ -84,6 +84,11 @@ pub(super) fn file(view: FileView) -> FileRecord {
             PeerAvailability::Completed => 2,
         },
     }
+}
+
+/// Program and arguments; empty for none.
+pub(super) fn command_line(line: Option<&CommandLine>) -> Vec<String> {
+    line.map(|line| std::iter::once(&line.program).chain(&line.arguments).cloned().collect()).unwrap_or_default()
 }
 
 pub(super) fn proxy(view: &JobView) -> ProxyRecord {

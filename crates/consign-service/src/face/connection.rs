@@ -1,5 +1,5 @@
 //! One peer, from its handshake to its end: its calls in order, one at a time, and beside them the
-//! signals it asked for.
+//! signals it asked for and the calls on its objects.
 
 use std::{
     io::ErrorKind,
@@ -16,6 +16,7 @@ use super::{
     Shared,
     handshake::Handshake,
     mailbox::Mailbox,
+    outbound::Outbound,
     stream::{Ended, Incoming, Outgoing},
     subscriptions::Subscriptions,
 };
@@ -32,11 +33,12 @@ pub(crate) struct Peer {
     pub(crate) pid: Option<u32>,
     said_hello: AtomicBool,
     mailbox: Arc<Mailbox>,
+    outbound: Arc<Outbound>,
 }
 
 impl Peer {
     pub(super) fn new(number: u64, uid: u32, pid: Option<u32>) -> Self {
-        Self { number, uid, pid, said_hello: AtomicBool::new(false), mailbox: Arc::default() }
+        Self { number, uid, pid, said_hello: AtomicBool::new(false), mailbox: Arc::default(), outbound: Arc::default() }
     }
 
     /// The name that a message bus would have given it.
@@ -47,6 +49,11 @@ impl Peer {
     /// `Hello`; whether it was the first.
     pub(crate) fn hello(&self) -> bool {
         !self.said_hello.swap(true, Ordering::Relaxed)
+    }
+
+    /// The calls on its objects.
+    pub(crate) fn outbound(&self) -> Arc<Outbound> {
+        Arc::clone(&self.outbound)
     }
 
     /// Changes its match rules.
@@ -68,13 +75,21 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
     let ended = match shaken {
         Ok(()) => {
             let outgoing = Outgoing::new(write, shared.patience.write);
-            let _registered = Registered::new(shared, &peer);
-            // Whichever ends first ends both: a peer that does not read its signals is gone, and
+            let registered = Registered::new(shared, &peer);
+            // Whichever ends first ends all: a peer that does not read its signals is gone, and
             // one that has left needs none.
-            tokio::select! {
+            let ended = tokio::select! {
                 ended = calls(shared, &peer, &mut incoming, &outgoing) => ended,
                 ended = signals(shared, &peer, &outgoing) => ended,
+                ended = callbacks(&peer, &outgoing) => ended,
+            };
+            drop(registered);
+            let gone = shared.receivers.peer_gone(peer.number);
+            if !gone.is_empty() {
+                // An engine that has ended calls nobody.
+                let _ = shared.engine.objects_gone(gone).await;
             }
+            ended
         }
         Err(ended) => Err(ended),
     };
@@ -100,12 +115,15 @@ async fn calls(shared: &Shared, peer: &Peer, incoming: &mut Incoming, outgoing: 
             return Ok(());
         }
         let received = incoming.message().await?;
-        // Nothing was asked of the peer, so an answer from it answers nothing; signals have no
-        // hearer here.
-        if received.message.message_type() == Type::MethodCall
-            && let Some(answer) = dispatch::answer(shared, peer, &received.message).await
-        {
-            outgoing.send(&answer).await?;
+        match received.message.message_type() {
+            Type::MethodCall => {
+                if let Some(answer) = dispatch::answer(shared, peer, &received.message).await {
+                    outgoing.send(&answer).await?;
+                }
+            }
+            Type::MethodReturn | Type::Error => peer.outbound.answered(received.message),
+            // Signals have no hearer here.
+            Type::Signal => {}
         }
     }
 }
@@ -119,18 +137,26 @@ async fn signals(shared: &Shared, peer: &Peer, outgoing: &Outgoing) -> Result<()
     }
 }
 
-/// The peer's mailbox, where the hub finds it.
-struct Registered<'a>(&'a Shared, u64);
+async fn callbacks(peer: &Peer, outgoing: &Outgoing) -> Result<(), Ended> {
+    while let Some(call) = peer.outbound.next().await {
+        outgoing.send(&call).await?;
+    }
+    Ok(())
+}
+
+/// The peer's mailbox, where the hub finds it, and the calls on it, which end with it.
+struct Registered<'a>(&'a Shared, &'a Peer);
 
 impl<'a> Registered<'a> {
-    fn new(shared: &'a Shared, peer: &Peer) -> Self {
+    fn new(shared: &'a Shared, peer: &'a Peer) -> Self {
         shared.mailboxes.add(peer.number, Arc::clone(&peer.mailbox));
-        Self(shared, peer.number)
+        Self(shared, peer)
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.0.mailboxes.remove(self.1);
+        self.0.mailboxes.remove(self.1.number);
+        self.1.outbound.end();
     }
 }

@@ -10,6 +10,7 @@ use consign_transfer::{Engine, JobEvent, Listing};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::mailbox::{Mailbox, News};
+use crate::receivers::ClientReceivers;
 
 /// The mailboxes, by the number of the peer.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ const CHANGED: News = News { added: false, changed: true, ended: false };
 const ENDED: News = News { added: false, changed: true, ended: true };
 
 /// Runs until the engine ends.
-pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, mailboxes: Arc<Mailboxes>) {
+pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, mailboxes: Arc<Mailboxes>, receivers: Arc<ClientReceivers>) {
     let mut live = live_jobs(&engine).await.unwrap_or_default();
     loop {
         match events.recv().await {
@@ -55,6 +56,7 @@ pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, m
             Ok(JobEvent::Ended(job)) => {
                 live.remove(&job);
                 mailboxes.post(job, ENDED);
+                receivers.job_ended(&engine, job).await;
             }
             Err(RecvError::Lagged(missed)) => {
                 tracing::debug!(missed, "events were missed; the jobs are listed again");

@@ -12,6 +12,7 @@ mod handshake;
 mod head;
 mod hub;
 mod mailbox;
+mod outbound;
 mod stream;
 mod subscriptions;
 
@@ -36,8 +37,11 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::receivers::ClientReceivers;
+
 pub(crate) use connection::Peer;
 pub(crate) use mailbox::News;
+pub(crate) use outbound::{NoAnswer, Outbound};
 pub(crate) use subscriptions::{LONGEST_RULE, MOST_RULES, RuleError};
 
 /// This side's unique name.
@@ -106,6 +110,7 @@ pub struct Face {
 /// What all connections have in common.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) receivers: Arc<ClientReceivers>,
     pub(crate) facts: Facts,
     pub(crate) patience: Patience,
     /// Names this server in handshakes, and this machine's instance of the face.
@@ -127,26 +132,27 @@ impl fmt::Debug for Face {
 }
 
 impl Face {
-    /// A face over `engine`. To be called inside a runtime.
-    pub fn new(engine: Engine, facts: Facts, patience: Patience) -> Self {
+    /// A face over `engine`, whose receivers are `receivers`. To be called inside a runtime.
+    pub fn new(engine: Engine, receivers: Arc<ClientReceivers>, facts: Facts, patience: Patience) -> Self {
         let mailboxes = Arc::new(hub::Mailboxes::default());
         let mut hub = JoinSet::new();
-        hub.spawn(hub::distribute(engine.clone(), engine.subscribe(), Arc::clone(&mailboxes)));
-        Self {
-            shared: Arc::new(Shared {
-                engine,
-                facts,
-                patience,
-                guid: SystemRandom.bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
-                mailboxes,
-                room: stream::room_for_large_messages(),
-                next_peer: AtomicU64::new(1),
-                connections: AtomicU32::new(0),
-                closing: watch::Sender::new(false),
-                stop: watch::Sender::new(false),
-                _hub: hub,
-            }),
-        }
+        hub.spawn(hub::distribute(engine.clone(), engine.subscribe(), Arc::clone(&mailboxes), Arc::clone(&receivers)));
+        let shared = Arc::new(Shared {
+            engine,
+            receivers,
+            facts,
+            patience,
+            guid: SystemRandom.bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            mailboxes,
+            room: stream::room_for_large_messages(),
+            next_peer: AtomicU64::new(1),
+            connections: AtomicU32::new(0),
+            closing: watch::Sender::new(false),
+            stop: watch::Sender::new(false),
+            _hub: hub,
+        });
+        shared.receivers.serve(Arc::downgrade(&shared));
+        Self { shared }
     }
 
     /// Serves one peer until it leaves, breaks the rules, or the face is closed. Why it ended is

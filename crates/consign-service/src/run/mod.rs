@@ -15,7 +15,7 @@ mod units;
 
 pub use error::StartError;
 pub use log::LogTo;
-pub use settings::{ServiceSettings, Settings, SettingsError};
+pub use settings::{CommandLineRule, PolicySettings, ServiceSettings, Settings, SettingsError};
 pub use start::{Background, READY, main_run};
 pub use units::{LINGER_NOTE, UnitError, Units};
 
@@ -92,12 +92,13 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         tracing::warn!(%error, "the number of descriptors stays as it is");
     }
     let signals = serving::Signals::new().map_err(StartError::system("catching signals"))?;
+    let receivers = settings.receivers();
     let engine = Engine::open(EngineOptions {
         paths: paths.clone(),
         settings: settings.engine(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        receivers: Arc::new(consign_transfer::NoReceivers),
+        receivers: receivers.clone(),
     })
     .await?;
     let socket = match inherited {
@@ -112,7 +113,7 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         }
     };
     let facts = Facts { state_folder: paths.state.clone(), started: SystemClock.now().wall, stop: StopPolicy::ByPeers };
-    let face = Face::new(engine.clone(), facts, patience);
+    let face = Face::new(engine.clone(), receivers, facts, patience);
     tracing::info!(socket = %paths.socket().display(), "ready");
     supervisor.ready();
     ready();

@@ -1,9 +1,13 @@
 //! `consign.toml`.
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
+use consign_activation::{CommandLines, Policy};
+use consign_core::SystemClock;
 use consign_transfer::{FetchSettings, JobSettings, Limits};
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::{launcher::CommandLauncher, receivers::ClientReceivers};
 
 /// The longest settings file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -21,6 +25,31 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How files are fetched.
     pub fetch: FetchSettings,
+    /// What may be run.
+    pub policy: PolicySettings,
+}
+
+/// The section `[policy]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicySettings {
+    /// Which programs jobs may name as their command line.
+    pub command_lines: CommandLineRule,
+    /// The absolute paths that `listed` means.
+    pub listed: Vec<PathBuf>,
+}
+
+/// Which programs may be run. Rules about who owns them hold for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandLineRule {
+    /// All.
+    #[default]
+    Allow,
+    /// Those that are listed.
+    Listed,
+    /// None.
+    Deny,
 }
 
 /// The section `[service]`. Times in seconds, with fractions.
@@ -94,6 +123,18 @@ impl Settings {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             SettingsError::Invalid { path, line, column, message: error.message().trim().replace('\n', ", ") }
         })
+    }
+
+    /// Receivers that run what the policy allows.
+    pub fn receivers(&self) -> Arc<ClientReceivers> {
+        let command_lines = match self.policy.command_lines {
+            CommandLineRule::Allow => CommandLines::Allow,
+            CommandLineRule::Listed => CommandLines::Listed(self.policy.listed.clone()),
+            CommandLineRule::Deny => CommandLines::Deny,
+        };
+        let deadline = Duration::from_secs(self.jobs.callback_timeout.max(1).into());
+        let launcher = CommandLauncher::of_this_process(Policy { command_lines }, deadline, Arc::new(SystemClock));
+        ClientReceivers::new(Arc::new(launcher))
     }
 
     /// The part that is the engine's.

@@ -100,17 +100,18 @@ impl Inside {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::under(folder.path());
         consign_core::paths::private_folder(&paths.state).unwrap();
+        let receivers = consign_service::Settings::default().receivers();
         let options = EngineOptions {
             paths: paths.clone(),
             settings: Settings::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            receivers: Arc::new(consign_transfer::NoReceivers),
+            receivers: receivers.clone(),
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state, started: Timestamp::default(), stop: StopPolicy::ByHostOnly };
         let patience = Patience { handshake: patience, read: patience, write: patience };
-        Self { face: Face::new(engine.clone(), facts, patience), engine, _folder: folder }
+        Self { face: Face::new(engine.clone(), receivers, facts, patience), engine, _folder: folder }
     }
 
     /// A peer, and what its connection came to.

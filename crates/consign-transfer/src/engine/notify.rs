@@ -10,6 +10,7 @@ use consign_bits::{Failure, JobId, bits};
 use consign_core::{Hresult, clock::Monotonic, common};
 
 use super::{
+    api::JobEvent,
     entry::Entry,
     notice::{Ladder, Next, Notice, NoticeKind, ObjectId, Receiver, Told},
     report::Report,
@@ -163,12 +164,18 @@ impl Service {
         if call.counted {
             self.calls -= 1;
         }
+        let had_object = entry.activity.object.is_some();
         match (told, &call.receiver) {
             (Told::Answered { object: Some(object), .. }, _) if entry.activity.object.is_none() => entry.activity.object = Some(*object),
             (Told::Disconnected, Receiver::Object(object)) if entry.activity.object == Some(*object) => entry.activity.object = None,
             _ => {}
         }
+        let changed = had_object != entry.activity.object.is_some();
         self.to_tell.insert(id);
+        if changed {
+            self.receivers_changed(id);
+        }
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
         let pending = call.notice.id == 0 || entry.notices.iter().any(|notice| notice.id == call.notice.id);
         if !pending {
             return;
@@ -186,6 +193,7 @@ impl Service {
         if let Some(at) = entry.notices.iter().position(|kept| kept.id == notice.id) {
             entry.notices.remove(at);
             self.batch.notices_removed.push((id, notice));
+            self.receivers_changed(id);
         }
         self.tell_now(id);
     }
@@ -197,6 +205,7 @@ impl Service {
             return Err(Failure::refused(bits::BG_E_INVALID_STATE, "the job has ended, and everything was told"));
         }
         let displaced = std::mem::replace(&mut entry.activity.object, object).filter(|displaced| Some(*displaced) != object);
+        self.receivers_changed(id);
         self.tell_now(id);
         Ok(displaced)
     }
@@ -211,7 +220,15 @@ impl Service {
             })
             .collect();
         for id in ids {
+            self.receivers_changed(id);
             self.tell_now(id);
+        }
+    }
+
+    /// Those who watch the job see it. Of a job that has ended nothing more is told.
+    fn receivers_changed(&mut self, id: JobId) {
+        if self.jobs.get(&id).is_some_and(|entry| !entry.core.is_final()) {
+            self.batch.told.insert(JobEvent::Changed(id));
         }
     }
 

@@ -1,12 +1,12 @@
 //! [`crate::Job`] without async.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use consign_bits::{FileRange, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags};
-use consign_core::Hresult;
+use consign_core::{Guid, Hresult};
 
-use super::Runtime;
-use crate::{AutoComplete, Change, FileSnapshot, JobError, JobProgress, JobSnapshot, JobTimes, NewFile, Result};
+use super::{BackgroundCopyCallback, Runtime, callback::Threads};
+use crate::{AutoComplete, Change, FileSnapshot, JobError, JobProgress, JobSnapshot, JobTimes, NewFile, Result, Validity};
 
 /// As [`crate::Job`].
 #[derive(Clone)]
@@ -54,6 +54,11 @@ waiting! {
     set_notify_flags(flags: NotifyFlags) -> ();
     set_proxy(settings: ProxySettings) -> ();
     set_security_flags(flags: SecurityFlags) -> ();
+    clear_notify_interface() -> ();
+    notify_interface() -> bool;
+    set_notification_class(class: Guid) -> ();
+    clear_notify_command_line() -> ();
+    set_minimum_notification_interval(milliseconds: u32) -> ();
     wait(enough: impl FnMut(&JobSnapshot) -> bool + Send) -> JobSnapshot;
     wait_until_ended_or_error() -> JobSnapshot;
 }
@@ -74,6 +79,35 @@ impl Job {
     /// As there.
     pub fn add_file_set<R: Into<String>, L: Into<PathBuf>>(&self, files: impl IntoIterator<Item = (R, L)>) -> Result<()> {
         self.runtime.run(self.job.add_file_set(files))
+    }
+
+    /// As [`crate::Job::set_notify_interface`]. Each call runs on a thread of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_notify_interface(&self, callback: impl BackgroundCopyCallback) -> Result<()> {
+        let callee = Threads::new(&self.runtime, callback);
+        self.runtime.run(self.job.set_callee(Arc::new(callee)))
+    }
+
+    /// As [`crate::Job::set_notify_command_line`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_notify_command_line<A: Into<String>>(
+        &self,
+        program: impl Into<String>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<()> {
+        self.runtime.run(self.job.set_notify_command_line(program, arguments))
+    }
+
+    /// As [`crate::JobFile::set_validation_state`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_validation_state(&self, file: u32, validity: Validity) -> Result<Hresult> {
+        self.runtime.run(self.job.validate(file, validity))
     }
 
     /// As [`crate::Job::changes`].

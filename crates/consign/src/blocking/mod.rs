@@ -13,9 +13,11 @@
 //! # Ok(()) }
 //! ```
 
+mod callback;
 mod client;
 mod job;
 
+pub use callback::BackgroundCopyCallback;
 pub use client::{Client, Events};
 pub use job::{Job, JobChanges};
 

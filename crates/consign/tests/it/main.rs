@@ -1,6 +1,7 @@
 //! The library against the face of the service, in one process.
 
 mod blocking;
+mod callbacks;
 mod calls;
 mod connecting;
 mod embedded;

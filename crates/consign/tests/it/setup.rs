@@ -33,22 +33,28 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |_| {}).await
+    }
+
+    pub(crate) async fn start_with(folder: &Path, change: impl FnOnce(&mut consign_transfer::Settings)) -> Self {
         let paths = Paths::under(folder);
         for folder in [&paths.runtime, &paths.state] {
             consign_core::paths::private_folder(folder).unwrap();
         }
         let mut settings = consign_transfer::Settings::default();
         settings.limits.exempt_root = false;
+        change(&mut settings);
+        let receivers = consign_service::Settings::default().receivers();
         let options = EngineOptions {
             paths: paths.clone(),
             settings,
             clock: Arc::new(consign_core::SystemClock),
             random: Arc::new(consign_core::random::SystemRandom),
-            receivers: Arc::new(consign_transfer::NoReceivers),
+            receivers: receivers.clone(),
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state.clone(), started: consign::Timestamp::default(), stop: StopPolicy::ByPeers };
-        let face = Face::new(engine.clone(), facts, Patience::default());
+        let face = Face::new(engine.clone(), receivers, facts, Patience::default());
         let _ = std::fs::remove_file(paths.socket());
         // The folder may be too deep for an address.
         let runtime = std::fs::File::open(&paths.runtime).unwrap();

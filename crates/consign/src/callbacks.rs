@@ -1,0 +1,195 @@
+//! The objects of one client that are registered, and the calls on them.
+//!
+//! They outlive a connection: a client that connects again registers them again. Each call runs in a
+//! task of its own, so that the connection is read meanwhile and calls made inside it get answers.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use consign_bits::{ErrorContext, JobId};
+use consign_core::{
+    Hresult,
+    common::{E_INVALIDARG, E_NOTIMPL, E_UNEXPECTED, S_OK},
+};
+use consign_wire::{ErrorRecord, names};
+use futures_util::future::BoxFuture;
+use zbus::{
+    Message, OwnedObjectPath,
+    message::{Flags, Header},
+};
+
+use crate::{BackgroundCopyCallback, EventId, Job, JobError, client::WeakClient};
+
+/// What stands before the number of an object.
+const PATH_PREFIX: &str = "/org/consign/callback/";
+
+/// The objects, by number.
+#[derive(Default)]
+pub(crate) struct Callbacks(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    last: u64,
+    entries: HashMap<u64, Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    job: JobId,
+    client: WeakClient,
+    callee: Arc<dyn Callee>,
+}
+
+/// A method and its arguments.
+pub(crate) enum Called {
+    Transferred(EventId),
+    /// Without the error where the job has none any more.
+    Error(Option<JobError>, EventId),
+    Modification,
+    File(u32, EventId),
+    Displaced,
+}
+
+/// An object, whatever its methods run on.
+pub(crate) trait Callee: Send + Sync {
+    fn call(&self, job: Job, called: Called) -> BoxFuture<'static, Answer>;
+}
+
+/// What a method returned.
+pub(crate) struct Answer {
+    pub(crate) result: Hresult,
+    /// Dropped once the answer is on its way: what sends it, if nobody else keeps that.
+    pub(crate) keep: Option<Box<dyn Any + Send>>,
+}
+
+/// An object whose methods are async.
+pub(crate) struct Tasks<C>(pub(crate) Arc<C>);
+
+impl<C: BackgroundCopyCallback> Callee for Tasks<C> {
+    fn call(&self, job: Job, called: Called) -> BoxFuture<'static, Answer> {
+        let callback = Arc::clone(&self.0);
+        Box::pin(async move {
+            let result = match called {
+                Called::Transferred(event) => callback.job_transferred(job, event).await,
+                Called::Error(Some(error), event) => callback.job_error(job, error, event).await,
+                Called::Error(None, _) => S_OK,
+                Called::Modification => callback.job_modification(job).await,
+                Called::File(file, event) => callback.file_transferred(job, file, event).await,
+                Called::Displaced => {
+                    callback.displaced(job).await;
+                    S_OK
+                }
+            };
+            Answer { result, keep: None }
+        })
+    }
+}
+
+impl Callbacks {
+    /// Adds an object; answers its number.
+    pub(crate) fn add(&self, job: JobId, client: WeakClient, callee: Arc<dyn Callee>) -> u64 {
+        let mut inner = self.lock();
+        inner.last += 1;
+        let number = inner.last;
+        inner.entries.insert(number, Entry { job, client, callee });
+        number
+    }
+
+    pub(crate) fn remove(&self, number: u64) {
+        let removed = self.lock().entries.remove(&number);
+        // What the application drops may call us.
+        drop(removed);
+    }
+
+    /// The numbers of a job's objects.
+    pub(crate) fn of_job(&self, job: JobId) -> Vec<u64> {
+        self.lock().entries.iter().filter(|(_, entry)| entry.job == job).map(|(number, _)| *number).collect()
+    }
+
+    /// All objects and their jobs, in the order in which they were added.
+    pub(crate) fn all(&self) -> Vec<(u64, JobId)> {
+        let mut all: Vec<_> = self.lock().entries.iter().map(|(number, entry)| (*number, entry.job)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Answers a call in a task of its own.
+    pub(crate) fn serve(self: &Arc<Self>, bus: zbus::Connection, message: Message) {
+        let callbacks = Arc::clone(self);
+        tokio::spawn(async move { callbacks.answer(&bus, &message).await });
+    }
+
+    async fn answer(&self, bus: &zbus::Connection, message: &Message) {
+        let header = message.header();
+        let wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
+        let refuse = async |name: &str, code: Hresult, sentence: &str| {
+            if wanted {
+                let body = (sentence, code.as_i32(), ErrorContext::None.number());
+                // A connection that has closed wants no answer.
+                let _ = bus.reply_error(&header, format!("org.freedesktop.DBus.Error.{name}"), &body).await;
+            }
+        };
+        let Some((number, entry)) = self.find(&header) else {
+            return refuse("UnknownObject", E_NOTIMPL, "there is no such object").await;
+        };
+        let called = match read(&header, message) {
+            Ok(called) => called,
+            Err(Unreadable::Method) => return refuse("UnknownMethod", E_NOTIMPL, "there is no such method").await,
+            Err(Unreadable::Arguments) => return refuse("InvalidArgs", E_INVALIDARG, "the arguments are not understood").await,
+        };
+        if matches!(called, Called::Displaced) {
+            self.remove(number);
+        }
+        // Kept until the answer is sent: the object may drop the last handle of the client.
+        let Some(client) = entry.client.upgrade() else { return };
+        let call = tokio::spawn(entry.callee.call(client.job(entry.job), called));
+        let answer = call.await.unwrap_or(Answer { result: E_UNEXPECTED, keep: None });
+        if wanted {
+            let _ = bus.reply(&header, &answer.result.as_i32()).await;
+        }
+        drop((client, answer.keep));
+    }
+
+    fn find(&self, header: &Header<'_>) -> Option<(u64, Entry)> {
+        let number = header.path()?.as_str().strip_prefix(PATH_PREFIX)?.parse().ok()?;
+        Some((number, self.lock().entries.get(&number)?.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The path of an object.
+pub(crate) fn path(number: u64) -> String {
+    format!("{PATH_PREFIX}{number}")
+}
+
+enum Unreadable {
+    Method,
+    Arguments,
+}
+
+fn read(header: &Header<'_>, message: &Message) -> Result<Called, Unreadable> {
+    if header.interface().is_some_and(|interface| *interface != names::CALLBACK) {
+        return Err(Unreadable::Method);
+    }
+    let body = message.body();
+    // The job is the one that the object was set for.
+    let called = match header.member().map(|member| member.as_str()) {
+        Some("JobTransferred") => body.deserialize().map(|(_, event): (OwnedObjectPath, u64)| Called::Transferred(EventId::new(event))),
+        Some("JobError") => body
+            .deserialize()
+            .map(|(_, error, event): (OwnedObjectPath, ErrorRecord, u64)| Called::Error(JobError::read(error), EventId::new(event))),
+        Some("JobModification") => body.deserialize().map(|_: (OwnedObjectPath, u64)| Called::Modification),
+        Some("FileTransferred") => {
+            body.deserialize().map(|(_, file, event): (OwnedObjectPath, u32, u64)| Called::File(file, EventId::new(event)))
+        }
+        Some("Displaced") => body.deserialize().map(|_: (OwnedObjectPath,)| Called::Displaced),
+        _ => return Err(Unreadable::Method),
+    };
+    called.map_err(|_| Unreadable::Arguments)
+}
