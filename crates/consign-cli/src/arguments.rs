@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use consign::{Checksum, FileRange, JobType, Priority};
+use consign::{Checksum, FileRange, Guid, JobType, NotifyFlags, Priority, Validity};
 
 use crate::parse::{self, Setting};
 
@@ -115,6 +115,24 @@ pub(crate) enum Job {
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = parse::setting)]
         settings: Vec<Setting>,
     },
+    /// Set who is told what happens to a job.
+    ///
+    /// Objects that applications registered are called first. Where there is none, the class is
+    /// activated; where no object answers success, the command is run, for transferred and error
+    /// alone. If that fails too, it is all tried again after the retry delay.
+    Notify(Notify),
+    /// Say whether a transferred file is what it should be.
+    ///
+    /// An invalid one stops the job with BG_E_VALIDATION_FAILED, and is fetched again when it is
+    /// resumed. Completing a job counts as finding its files valid.
+    Validate {
+        /// Which job.
+        job: String,
+        /// Which file: its number in `consign job files`.
+        file: u32,
+        /// What was found.
+        judgement: Judgement,
+    },
     /// List the files of a job.
     Files(OneJob),
     /// Show the last error of a job.
@@ -135,6 +153,43 @@ pub(crate) struct Add {
     /// What the file must hash to: sha256:HEX, sha384:HEX or sha512:HEX.
     #[arg(long, value_name = "CHECKSUM")]
     pub(crate) checksum: Option<Checksum>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Notify {
+    /// Which job.
+    pub(crate) job: String,
+    /// What is told: transferred, error, modification, file, or disable for nothing.
+    #[arg(long, value_name = "EVENTS", value_parser = parse::notify_flags, required_unless_present_any = ["class", "command", "interval"])]
+    pub(crate) on: Option<NotifyFlags>,
+    /// The class to activate, by its CLSID, which must be registered; or none.
+    #[arg(long, value_name = "CLSID|none", value_parser = parse::class)]
+    pub(crate) class: Option<Guid>,
+    /// The program to run, by its absolute path, and its arguments, to the end of the line; or none.
+    ///
+    /// No shell is used. {job} in an argument, and CONSIGN_JOB_ID in the environment, is the id of
+    /// the job. The program and the folders above it must be writable by nobody but you and root, and
+    /// allowed by policy.command_lines in the settings.
+    #[arg(long, value_name = "PROGRAM [ARGUMENT]...|none", num_args = 1.., allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+    /// The time between two modifications that are told, in milliseconds.
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub(crate) interval: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Judgement {
+    Valid,
+    Invalid,
+}
+
+impl From<Judgement> for Validity {
+    fn from(judgement: Judgement) -> Self {
+        match judgement {
+            Judgement::Valid => Self::Valid,
+            Judgement::Invalid => Self::Invalid,
+        }
+    }
 }
 
 #[derive(Args)]

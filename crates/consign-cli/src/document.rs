@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use consign::{AutoComplete, FileSnapshot, Hresult, JobError, JobSnapshot, JobSummary, LENGTH_TO_EOF, ServiceStatus, Timestamp, describe};
+use consign::{
+    AutoComplete, FileSnapshot, Hresult, JobError, JobSnapshot, JobSummary, LENGTH_TO_EOF, PeerAvailability, ServiceStatus, Timestamp,
+    Validity, describe,
+};
 use serde::Serialize;
 
 use crate::text::exact;
@@ -33,6 +36,11 @@ pub(crate) struct Job {
     notify_flags: u32,
     proxy: Proxy,
     security_flags: u32,
+    notify_interface: bool,
+    notification_clsid: Option<String>,
+    notify_command_line: Option<Vec<String>>,
+    minimum_notification_interval: u32,
+    notices_pending: u32,
     error_count: u32,
     error: Option<Error>,
     waiting_because: Option<String>,
@@ -113,6 +121,9 @@ pub(crate) struct File {
     bytes_transferred: u64,
     completed: bool,
     range_support: &'static str,
+    /// Null where nobody judged it.
+    validation: Option<&'static str>,
+    peer_availability: &'static str,
 }
 
 #[derive(Serialize)]
@@ -169,6 +180,14 @@ impl From<&JobSnapshot> for Job {
             notify_flags: job.notify_flags.bits(),
             proxy: Proxy { usage: job.proxy.usage.name(), list: job.proxy.list.clone(), bypass: job.proxy.bypass.clone() },
             security_flags: job.security_flags.bits(),
+            notify_interface: job.notify_interface,
+            notification_clsid: job.notification_class.map(|class| class.to_string()),
+            notify_command_line: job
+                .command_line
+                .as_ref()
+                .map(|line| std::iter::once(&line.program).chain(&line.arguments).cloned().collect()),
+            minimum_notification_interval: job.minimum_notification_interval,
+            notices_pending: job.notices_pending,
             error_count: job.error_count,
             error: job.error.as_ref().map(Error::from),
             waiting_because: job.waiting_because.clone(),
@@ -233,6 +252,15 @@ impl From<&FileSnapshot> for File {
             bytes_transferred: file.bytes_transferred,
             completed: file.completed,
             range_support: file.range_support.name(),
+            validation: file.validity.map(|validity| match validity {
+                Validity::Valid => "valid",
+                Validity::Invalid => "invalid",
+            }),
+            peer_availability: match file.peer_availability {
+                PeerAvailability::None => "none",
+                PeerAvailability::Validated => "validated",
+                PeerAvailability::Completed => "completed",
+            },
         }
     }
 }

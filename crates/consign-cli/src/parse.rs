@@ -1,6 +1,6 @@
 //! What people type: durations, ranges, properties.
 
-use consign::{AutoComplete, Change, FileRange, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, ProxyUsage, SecurityFlags};
+use consign::{AutoComplete, Change, FileRange, Guid, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, ProxyUsage, SecurityFlags};
 
 /// `90`, `90s`, `10m`, `2h`, `14d`: seconds.
 pub(crate) fn seconds(text: &str) -> Result<u32, String> {
@@ -142,7 +142,16 @@ fn switch(text: &str) -> Result<AutoSwitch, String> {
     }
 }
 
-fn notify_flags(text: &str) -> Result<NotifyFlags, String> {
+/// What stands for no class and no command.
+pub(crate) const NONE: &str = "none";
+
+/// A class, or none.
+pub(crate) fn class(text: &str) -> Result<Guid, String> {
+    if text == NONE { Ok(Guid::NULL) } else { text.parse().map_err(|error| format!("`{text}`: {error}")) }
+}
+
+/// A number, or names with commas between them.
+pub(crate) fn notify_flags(text: &str) -> Result<NotifyFlags, String> {
     if let Ok(number) = text.parse() {
         return NotifyFlags::from_bits(number).ok_or_else(|| format!("{number} has bits that are no notify flags"));
     }
@@ -170,6 +179,12 @@ mod tests {
         for text in ["", "s", "1w", "-1", "1.5h", "99999999999", "4294967295d", "1 h"] {
             assert!(seconds(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn classes_have_ids() {
+        assert_eq!(class("none"), Ok(Guid::NULL));
+        assert!(class("{97184d0f-f7ef-413a-8c6d-c1745018b2e9}").is_ok() && class("x").is_err());
     }
 
     #[test]

@@ -13,7 +13,9 @@ fn the_help_lists_what_there_is() {
         assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
     }
     let help = setup.ok(["job", "--help"]);
-    assert!(!help.contains("notify ") && !help.contains("validate"), "{help}");
+    assert!(help.contains("  notify ") && help.contains("  validate "), "{help}");
+    let help = setup.ok(["job", "notify", "--help"]);
+    assert!(help.contains("CONSIGN_JOB_ID") && help.contains("--class"), "{help}");
     assert!(setup.ok(["job", "set", "--help"]).contains("auto-complete=on|off"));
     assert!(setup.ok(["--version"]).starts_with("consign "));
     assert_eq!(setup.run([]).code, Some(2));

@@ -37,6 +37,48 @@ fn a_job_is_made_filled_run_and_completed() {
 }
 
 #[test]
+fn receivers_are_set_and_files_are_judged() {
+    let setup = Setup::new();
+    setup.server.set("/a", Resource::new("abc"));
+    setup.ok(["job", "create", "a"]);
+    setup.ok(["job", "add", "a", &setup.server.url("/a"), "file"]);
+    setup.ok([
+        "job",
+        "notify",
+        "a",
+        "--on",
+        "transferred,modification",
+        "--interval",
+        "700",
+        "--command",
+        "/bin/sh",
+        "-c",
+        "exit 3",
+        "{job}",
+    ]);
+    let shown = setup.json(["job", "show", "a", "--json"]);
+    assert_eq!(shown["notify_command_line"], serde_json::json!(["/bin/sh", "-c", "exit 3", "{job}"]));
+    assert_eq!((&shown["notify_flags"], &shown["minimum_notification_interval"]), (&Value::from(9), &Value::from(700)));
+    let text = setup.ok(["job", "show", "a"]);
+    assert!(text.contains("/bin/sh -c 'exit 3' {job}") && text.contains("700 ms"), "{text}");
+    let refused = setup.run(["job", "notify", "a", "--class", "97184d0f-f7ef-413a-8c6d-c1745018b2e9"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("REGDB_E_CLASSNOTREG"), "{refused:?}");
+    let early = setup.run(["job", "validate", "a", "0", "valid"]);
+    assert!(early.code == Some(1) && early.stderr.contains("E_PENDING"), "{early:?}");
+    setup.ok(["job", "resume", "a"]);
+    let transferred = setup.wait_for_state("a", "transferred");
+    assert_eq!((&transferred["notices_pending"], &transferred["notify_interface"]), (&Value::from(1), &Value::from(false)));
+    assert!(setup.ok(["job", "show", "a"]).contains("Not told yet"));
+    setup.ok(["job", "notify", "a", "--command", "none"]);
+    assert_eq!(setup.json(["job", "show", "a", "--json"])["notify_command_line"], Value::Null);
+    setup.ok(["job", "validate", "a", "0", "valid"]);
+    assert_eq!(setup.json(["job", "files", "a", "--json"])[0]["peer_availability"], "validated");
+    setup.ok(["job", "validate", "a", "0", "invalid"]);
+    assert!(setup.ok(["job", "error", "a"]).contains("BG_E_VALIDATION_FAILED"));
+    assert_eq!(setup.run(["job", "notify", "a"]).code, Some(2), "nothing to set");
+}
+
+#[test]
 fn properties_are_set_all_or_none() {
     let setup = Setup::new();
     setup.ok(["job", "create", "a"]);

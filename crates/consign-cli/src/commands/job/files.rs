@@ -1,6 +1,6 @@
 //! `consign job files`.
 
-use consign::{Client, FileSnapshot, JobProgress, RangeSupport};
+use consign::{Client, FileSnapshot, JobProgress, RangeSupport, Validity};
 
 use crate::{
     console::{Console, Form},
@@ -32,6 +32,8 @@ fn table(files: &[FileSnapshot]) -> Table {
             files_transferred: file.completed.into(),
         };
         let state = match (file.completed, file.range_support) {
+            _ if file.validity == Some(Validity::Invalid) => "invalid",
+            (true, _) if file.validity == Some(Validity::Valid) => "valid",
             (true, _) => "done",
             (false, RangeSupport::No) => "no ranges",
             (false, _) if file.bytes_transferred > 0 => "partial",

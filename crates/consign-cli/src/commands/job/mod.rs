@@ -6,8 +6,10 @@ mod create;
 mod error;
 mod files;
 mod list;
+mod notify;
 mod set;
 mod show;
+mod validate;
 mod watch;
 
 use consign::{Client, Job, common};
@@ -32,6 +34,8 @@ pub(super) async fn run(command: arguments::Job, console: &Console) -> Outcome {
         arguments::Job::Show(job) => show::run(&client, &job.job, console).await,
         arguments::Job::Watch { jobs } => watch::run(&client, &jobs, console).await,
         arguments::Job::Set { job, settings } => set::run(&client, &job, settings, console).await,
+        arguments::Job::Notify(notify) => notify::run(&client, notify, console).await,
+        arguments::Job::Validate { job, file, judgement } => validate::run(&client, &job, file, judgement.into(), console).await,
         arguments::Job::Files(job) => files::run(&client, &job.job, console).await,
         arguments::Job::Error(job) => error::run(&client, &job.job, console).await,
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consign::{AutoComplete, Client, JobSnapshot, JobState, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp};
+use consign::{AutoComplete, Client, CommandLine, JobSnapshot, JobState, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp};
 
 use crate::{
     console::{Console, Form},
@@ -68,10 +68,19 @@ fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'stati
         ("No-progress timeout", seconds(job.no_progress_timeout)),
         ("Max download time", seconds(job.maximum_download_time)),
         ("Notify flags", notify_flags(job.notify_flags)),
+        ("Callback object", if job.notify_interface { "registered" } else { "none" }.to_owned()),
         ("Proxy", proxy(&job.proxy)),
         ("Redirects", redirects(job.security_flags)),
         ("Owner", job.owner.to_string()),
     ]);
+    facts.extend(job.notification_class.map(|class| ("Notification class", class.to_string())));
+    facts.extend(job.command_line.as_ref().map(|line| ("Notify command", command_line(line))));
+    if job.notify_flags.contains(NotifyFlags::JOB_MODIFICATION) {
+        facts.push(("Notify interval", format!("{} ms", job.minimum_notification_interval)));
+    }
+    if job.notices_pending > 0 {
+        facts.push(("Not told yet", job.notices_pending.to_string()));
+    }
     facts
 }
 
@@ -86,6 +95,15 @@ fn notify_flags(flags: NotifyFlags) -> String {
     ];
     let names: Vec<_> = names.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(",") }
+}
+
+/// With quotes where words would run together.
+fn command_line(line: &CommandLine) -> String {
+    let word = |word: &String| {
+        let plain = !word.is_empty() && !word.contains(|character: char| character.is_whitespace() || matches!(character, '\'' | '"'));
+        if plain { shown(word) } else { format!("'{}'", shown(word).replace('\'', "'\\''")) }
+    };
+    std::iter::once(&line.program).chain(&line.arguments).map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn proxy(proxy: &ProxySettings) -> String {
