@@ -68,7 +68,10 @@ pub(crate) struct Hello {
 
 /// A folder that follows the rules for programs, where the repository's own folders do.
 pub(crate) fn folder() -> TempDir {
-    TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    let candidates = [Some(env!("CARGO_TARGET_TMPDIR").into()), std::env::var_os("HOME")];
+    let folder = candidates.into_iter().flatten().map(std::path::PathBuf::from).find(|folder| is_trusted(folder));
+    let folder = folder.expect("neither the target folder nor HOME is safe from other users: programs in them are not run");
+    tempfile::Builder::new().prefix(".consign-test-").tempdir_in(folder).unwrap()
 }
 
 /// Written by another process, so that no copy of the descriptor keeps it from being run.
@@ -180,4 +183,10 @@ pub(crate) fn lives(process: u32) -> bool {
 
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Whether nobody but the user and root can write in the folder or above it.
+fn is_trusted(folder: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    folder.ancestors().all(|folder| folder.metadata().is_ok_and(|metadata| metadata.mode() & 0o022 == 0))
 }
