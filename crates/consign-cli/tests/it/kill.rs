@@ -172,7 +172,8 @@ impl Workload {
             return Ok(());
         };
         let job = client.job(id);
-        if !planned.resumed {
+        // A `Resume` whose answer the kill took along may have brought the job to its end meanwhile.
+        if !planned.resumed && !job.state().await?.is_final() {
             // Whether an unanswered call was carried out is seen by looking: all or nothing.
             let there = job.files().await?.len();
             if there == 0 {
