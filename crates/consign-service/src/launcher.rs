@@ -113,3 +113,49 @@ fn command(line: &CommandLine, job: Option<JobId>) -> Vec<String> {
     };
     std::iter::once(line.program.clone()).chain(line.arguments.iter().map(argument)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use consign_activation::CommandLines;
+    use consign_core::{Hresult, SystemClock};
+
+    use super::*;
+
+    fn line(program: &str, arguments: &[&str]) -> CommandLine {
+        CommandLine { program: program.into(), arguments: arguments.iter().map(ToString::to_string).collect() }
+    }
+
+    fn launcher(command_lines: CommandLines) -> CommandLauncher {
+        CommandLauncher::new(Policy { command_lines }, Environment::default(), Duration::from_secs(30), Arc::new(SystemClock))
+    }
+
+    fn check(command_lines: CommandLines, program: &str) -> Result<(), Hresult> {
+        launcher(command_lines).check_command_line(&line(program, &[])).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn the_policy_decides_what_may_be_run() {
+        assert_eq!(check(CommandLines::Allow, "/bin/sh"), Ok(()));
+        assert_eq!(check(CommandLines::Listed(vec!["/bin/sh".into()]), "/bin/sh"), Ok(()));
+        assert_eq!(check(CommandLines::Listed(vec![]), "/bin/sh"), Err(common::E_ACCESSDENIED));
+        assert_eq!(check(CommandLines::Deny, "/bin/sh"), Err(common::E_ACCESSDENIED));
+        assert_eq!(check(CommandLines::Allow, "sh"), Err(common::E_INVALIDARG));
+        assert_eq!(check(CommandLines::Allow, "/no/such/program"), Err(common::ERROR_FILE_NOT_FOUND));
+        let class = Guid::from_bytes([1; 16]);
+        assert_eq!(launcher(CommandLines::Allow).check_class(class).map_err(|failure| failure.code), Err(common::REGDB_E_CLASSNOTREG));
+    }
+
+    #[test]
+    fn success_is_the_exit_status_0() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let job: JobId = "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap();
+        let run = |policy, script: &str| {
+            let telling = launcher(policy).run(job, line("/bin/sh", &["-c", script, "sh", "{job}"]));
+            runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), telling).await.expect("the test takes too long") })
+        };
+        let success = Told::Answered { result: common::S_OK, object: None };
+        assert_eq!(run(CommandLines::Allow, "test $1 = $CONSIGN_JOB_ID"), success);
+        assert!(matches!(run(CommandLines::Allow, "exit 3"), Told::Failed(why) if why.contains('3')));
+        assert!(matches!(run(CommandLines::Deny, "true"), Told::Failed(_)), "checked again when it is run");
+    }
+}

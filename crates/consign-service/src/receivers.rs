@@ -6,7 +6,7 @@
 //! is the engine's.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
@@ -37,6 +37,8 @@ struct Registry {
     last: u64,
     objects: BTreeMap<ObjectId, Object>,
     of_jobs: HashMap<JobId, ObjectId>,
+    /// Jobs that have ended with an object, of which something may still be told.
+    ended: VecDeque<JobId>,
 }
 
 /// An object in a connected client.
@@ -99,14 +101,23 @@ impl ClientReceivers {
         Ok(())
     }
 
-    /// The job has ended; if all was told, its object is needed no more.
+    /// The job has ended: once all was told of it, its object is needed no more.
     pub(crate) async fn job_ended(&self, engine: &Engine, job: JobId) {
-        if !self.registry().of_jobs.contains_key(&job) {
-            return;
-        }
-        if engine.job(job).await.map_or(0, |view| view.notices_pending) == 0 {
+        {
             let mut registry = self.registry();
-            if let Some(object) = registry.of_jobs.remove(&job) {
+            if !registry.of_jobs.contains_key(&job) {
+                return;
+            }
+            registry.ended.push_back(job);
+        }
+        // This one, and one of those that had something to tell when they ended.
+        for _ in 0..2 {
+            let Some(job) = self.registry().ended.pop_front() else { return };
+            let pending = engine.job(job).await.map_or(0, |view| view.notices_pending);
+            let mut registry = self.registry();
+            if pending > 0 {
+                registry.ended.push_back(job);
+            } else if let Some(object) = registry.of_jobs.remove(&job) {
                 registry.objects.remove(&object);
             }
         }
@@ -119,6 +130,8 @@ impl ClientReceivers {
         for id in &gone {
             registry.forget(*id);
         }
+        let Registry { ended, of_jobs, .. } = &mut *registry;
+        ended.retain(|job| of_jobs.contains_key(job));
         gone
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Call {
     receiver: Receiver,
     /// Whether it still counts among those that run at once.
     counted: bool,
+    /// Whether another object was set since it began.
+    outdated: bool,
 }
 
 /// How long a call counts among those that run at once. A callee that needs longer has its
@@ -129,7 +131,7 @@ impl Service {
         let number = self.next_call;
         self.next_call += 1;
         self.calls += 1;
-        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true });
+        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true, outdated: false });
         let telling = self.receivers.tell(id, notice, receiver);
         let deadline = Duration::from_secs(self.settings.jobs.callback_timeout.max(1).into());
         let reports = self.reports.clone();
@@ -181,6 +183,10 @@ impl Service {
             return;
         }
         let next = entry.ladder().after(call.notice.kind, &call.receiver, told);
+        if call.outdated && next != Next::Over {
+            // Whoever was set meanwhile has not failed yet, and does not wait for the retry delay.
+            return;
+        }
         if next == Next::Later {
             tracing::warn!(job = %id, notice = call.notice.id, receiver = ?call.receiver, ?told, "the owner could not be told; it is told again after the retry delay");
         }
@@ -206,6 +212,9 @@ impl Service {
         }
         let displaced = std::mem::replace(&mut entry.activity.object, object).filter(|displaced| Some(*displaced) != object);
         self.receivers_changed(id);
+        if let Some(call) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.call.as_mut()) {
+            call.outdated = true;
+        }
         self.tell_now(id);
         Ok(displaced)
     }

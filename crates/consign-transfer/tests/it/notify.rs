@@ -39,6 +39,8 @@ pub(crate) struct Fake {
 #[derive(Clone, Debug)]
 enum Answer {
     Now(Told),
+    /// Once the test says so.
+    When(Arc<tokio::sync::Notify>, Told),
     Never,
 }
 
@@ -56,6 +58,10 @@ impl Receivers for Fake {
         Box::pin(async move {
             match answer {
                 Answer::Now(told) => told,
+                Answer::When(said, told) => {
+                    said.notified().await;
+                    told
+                }
                 Answer::Never => std::future::pending().await,
             }
         })
@@ -294,6 +300,22 @@ fn rule_6_who_registers_late_hears_of_what_it_missed_with_its_id() {
         let heard = fake.wait_for(3).await;
         assert_eq!(heard[2].job, other);
         assert!(heard[2].notice.id > heard[1].notice.id, "an id is never used again");
+    });
+}
+
+#[test]
+fn rule_6_who_registers_while_another_fails_is_told_at_once() {
+    check_told(settings(), async |bench, fake| {
+        let said = Arc::new(tokio::sync::Notify::new());
+        fake.script("object 1", [Answer::When(Arc::clone(&said), Told::Answered { result: E_FAIL, object: None })]);
+        let job = told_job(&bench, "a", Resource::new("x"), vec![Change::MinimumRetryDelay(86_400)]).await;
+        fake.wait_for(1).await;
+        bench.engine.set_notify_interface(job, Some(ObjectId(2))).await.unwrap();
+        said.notify_one();
+        let heard = fake.wait_for(2).await;
+        assert_eq!(rungs(&heard), ["object 1", "object 2"]);
+        assert_eq!(heard[0].notice, heard[1].notice);
+        all_heard(&bench, job).await;
     });
 }
 

@@ -1,6 +1,9 @@
 //! Objects that the service calls, from end to end.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use consign::{
     AutoComplete, BackgroundCopyCallback, Change, Client, CommandLine, EventId, Guid, Hresult, Job, JobError, JobOptions, JobSnapshot,
@@ -178,6 +181,43 @@ fn inside_a_blocking_callback_everything_may_be_done() {
         assert_eq!(states.recv().await, Some(JobState::Acknowledged));
         assert_eq!(states.recv().await, None, "the object is dropped with the last handle");
         thread.join().unwrap();
+        served.stop().await;
+    });
+}
+
+/// Panics the first time, and then says what it was told.
+struct BlockingBad(AtomicBool, mpsc::UnboundedSender<u64>);
+
+impl blocking::BackgroundCopyCallback for BlockingBad {
+    fn job_transferred(&self, job: blocking::Job, event: EventId) -> Hresult {
+        self.1.send(event.number()).unwrap();
+        assert!(self.0.swap(true, Ordering::Relaxed), "the first call panics, as the test wants it");
+        job.complete().unwrap();
+        S_OK
+    }
+}
+
+#[test]
+fn a_blocking_call_that_panics_is_told_again() {
+    let (folder, files, server) = places();
+    limited(async {
+        let served = Served::start_with(folder.path(), |settings| settings.jobs.minimum_retry_delay_floor = 1).await;
+        server.set("/a", Resource::new("abc"));
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let (options, url, path) = (served.options(), server.url("/a"), files.join("a"));
+        let thread = std::thread::spawn(move || {
+            let client = blocking::Client::connect_with(options).unwrap();
+            let job = client.create_job("a", JobType::Download).unwrap();
+            job.add_file(url, path).unwrap();
+            job.set_minimum_retry_delay(1).unwrap();
+            job.set_notify_interface(BlockingBad(AtomicBool::new(false), sender)).unwrap();
+            job.resume().unwrap();
+            job.wait(|_| false).unwrap().state
+        });
+        let first = events.recv().await.unwrap();
+        assert_eq!(events.recv().await, Some(first), "the same event again");
+        let ended = tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+        assert_eq!(ended, JobState::Acknowledged);
         served.stop().await;
     });
 }
