@@ -152,11 +152,14 @@ impl Service {
     }
 
     pub(super) fn call_is_slow(&mut self, id: JobId, number: u64) {
-        let call = self.jobs.get_mut(&id).and_then(|entry| entry.activity.call.as_mut()).filter(|call| call.number == number);
-        if let Some(call) = call
-            && std::mem::take(&mut call.counted)
-        {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let Some(call) = entry.activity.call.as_mut().filter(|call| call.number == number) else { return };
+        if std::mem::take(&mut call.counted) {
             self.calls -= 1;
+        }
+        if call.outdated {
+            entry.activity.call = None;
+            self.to_tell.insert(id);
         }
     }
 
@@ -212,8 +215,12 @@ impl Service {
         }
         let displaced = std::mem::replace(&mut entry.activity.object, object).filter(|displaced| Some(*displaced) != object);
         self.receivers_changed(id);
-        if let Some(call) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.call.as_mut()) {
-            call.outdated = true;
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            // A displaced object that has not answered for long keeps its successor no longer.
+            entry.activity.call.take_if(|call| !call.counted);
+            if let Some(call) = &mut entry.activity.call {
+                call.outdated = true;
+            }
         }
         self.tell_now(id);
         Ok(displaced)

@@ -414,6 +414,20 @@ fn rule_8_hanging_callees_hold_up_no_other_job() {
 }
 
 #[test]
+fn rule_8_a_displaced_object_that_hangs_keeps_its_successor_not_waiting() {
+    check_told(settings(), async |bench, fake| {
+        fake.script("object 1", [Answer::Never]);
+        let job = told_job(&bench, "a", Resource::new("x"), vec![]).await;
+        fake.wait_for(1).await;
+        bench.engine.set_notify_interface(job, Some(ObjectId(2))).await.unwrap();
+        let heard = fake.wait_for(2).await;
+        assert_eq!(rungs(&heard), ["object 1", "object 2"]);
+        assert_eq!(heard[0].notice, heard[1].notice);
+        all_heard(&bench, job).await;
+    });
+}
+
+#[test]
 fn rule_8_a_callee_has_a_deadline() {
     let mut settings = settings();
     settings.jobs.callback_timeout = 1;
