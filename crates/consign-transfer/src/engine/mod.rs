@@ -1,7 +1,8 @@
 //! The engine's shell: takes calls and reports, lets the machine decide, commits, then acts.
 //!
 //! Reading order: what callers see ([`api`], [`handle`]), the loop ([`service`]), the calls
-//! ([`call`]), the carrying of files ([`carry`]), and what these stand on.
+//! ([`call`]), the carrying of files ([`carry`], [`outcome`]), telling owners ([`notify`]), and what these
+//! stand on.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -14,6 +15,7 @@ mod service;
 mod call;
 mod carry;
 mod notify;
+mod outcome;
 mod start;
 
 mod batch;
