@@ -99,6 +99,9 @@ pub struct FetchSettings {
     pub stall_timeout: u32,
     /// How many redirects are followed for one request.
     pub redirects: u32,
+    /// Whether HTTP/2 is offered to servers. One connection then carries all files of a server, and
+    /// large files cost about twice the processor time: small frames, and one more window.
+    pub http2: bool,
     /// Authorities trusted besides those of the system: a file of PEM certificates.
     pub ca_file: Option<PathBuf>,
     /// What servers are told of who asks.
@@ -115,6 +118,7 @@ impl Default for FetchSettings {
             stall_timeout: 60,
             // As browsers do.
             redirects: 20,
+            http2: false,
             ca_file: None,
             user_agent: concat!("Consign/", env!("CARGO_PKG_VERSION")).into(),
         }

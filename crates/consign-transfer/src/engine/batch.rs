@@ -1,12 +1,15 @@
 //! What was decided and is not stored yet, and how to take it back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use consign_bits::{Failure, JobId};
 
 use super::{
     api::JobEvent,
-    entry::{Afterwards, Core, Entry, FileEntry},
+    entry::{Afterwards, Core, Entry, FileEntry, Stage},
     notice::Notice,
     record::Change,
     report::Report,
@@ -21,6 +24,8 @@ pub(super) struct Batch {
     pub(super) added: BTreeSet<JobId>,
     pub(super) cores: BTreeSet<JobId>,
     pub(super) files: BTreeSet<(JobId, u32)>,
+    /// Files that went from TRANSFERRED to their names: many at once, and nothing else of them changes.
+    pub(super) named: Vec<(JobId, Vec<u32>)>,
     pub(super) removed: BTreeSet<JobId>,
     pub(super) notices_added: Vec<(JobId, Notice)>,
     pub(super) notices_removed: Vec<(JobId, Notice)>,
@@ -50,7 +55,7 @@ pub(super) enum Effect {
 /// A job as it is stored.
 struct Before {
     core: Core,
-    files: Vec<(usize, FileEntry)>,
+    files: Vec<(usize, Arc<FileEntry>)>,
     length: usize,
 }
 
@@ -72,30 +77,31 @@ impl Batch {
             && self.files.insert((entry.core.id, index))
             && at < before.length
         {
-            before.files.push((at, file.clone()));
+            before.files.push((at, Arc::clone(file)));
         }
     }
 
     pub(super) fn needs_storing(&self) -> bool {
         let notices = self.notices_added.len() + self.notices_removed.len();
-        notices > 0 || !(self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())
+        notices > 0 || !(self.named.is_empty() && self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())
     }
 
     /// The rows to write, as the jobs are now.
-    pub(super) fn changes(&self, jobs: &HashMap<JobId, Entry>) -> Vec<Change> {
+    pub(super) fn changes(&self, jobs: &HashMap<JobId, Box<Entry>>) -> Vec<Change> {
         let cores = self.cores.iter().filter_map(|id| jobs.get(id)).map(|entry| Change::PutJob(Box::new(entry.core.clone())));
         let files = self.files.iter().filter_map(|(id, index)| {
             let file = jobs.get(id)?.files.get(*index as usize)?;
-            Some(Change::PutFile(*id, *index, Box::new(file.clone())))
+            Some(Change::PutFile(*id, *index, Arc::clone(file)))
         });
+        let named = self.named.iter().map(|(id, files)| Change::NameFiles(*id, files.clone()));
         let removed = self.removed.iter().map(|id| Change::RemoveJob(*id));
         let told = self.notices_added.iter().map(|(id, notice)| Change::PutNotice(*id, *notice));
         let heard = self.notices_removed.iter().map(|(_, notice)| Change::RemoveNotice(notice.id));
-        cores.chain(files).chain(told).chain(heard).chain(removed).collect()
+        cores.chain(files).chain(named).chain(told).chain(heard).chain(removed).collect()
     }
 
     /// Makes the jobs what they were. Meters stay: they belong to fetches, which go on.
-    pub(super) fn take_back(&mut self, jobs: &mut HashMap<JobId, Entry>) -> Vec<JobId> {
+    pub(super) fn take_back(&mut self, jobs: &mut HashMap<JobId, Box<Entry>>) -> Vec<JobId> {
         for (id, notice) in self.notices_removed.drain(..) {
             let Some(entry) = jobs.get_mut(&id) else { continue };
             let at = entry.notices.partition_point(|kept| kept.id < notice.id);
@@ -105,13 +111,21 @@ impl Batch {
             let Some(entry) = jobs.get_mut(&id) else { continue };
             entry.notices.retain(|kept| kept.id != notice.id);
         }
+        for (id, files) in self.named.drain(..) {
+            let Some(entry) = jobs.get_mut(&id) else { continue };
+            for number in files {
+                if let Some(file) = entry.file_mut(number) {
+                    file.stage = Stage::Transferred;
+                }
+            }
+        }
         let mut changed = Vec::new();
         for (id, before) in self.before.drain() {
             let Some(entry) = jobs.get_mut(&id) else { continue };
             entry.core = before.core;
             entry.files.truncate(before.length);
             for (index, mut file) in before.files {
-                file.meter = entry.files[index].meter.take();
+                Arc::make_mut(&mut file).meter = entry.files[index].meter.clone();
                 entry.files[index] = file;
             }
             changed.push(id);

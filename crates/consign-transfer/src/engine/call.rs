@@ -151,7 +151,8 @@ impl Service {
         for change in new.changes {
             intake::change(&mut core, change, &self.settings)?;
         }
-        let mut entry = Entry { core, files: Vec::new(), notices: std::collections::VecDeque::new(), activity: Activity::default() };
+        let mut entry =
+            Box::new(Entry { core, files: Vec::new(), notices: std::collections::VecDeque::new(), activity: Activity::default() });
         self.index.place(&entry.core, &mut entry.activity.keys);
         self.order.insert(sequence, id);
         self.jobs.insert(id, entry);
@@ -176,11 +177,14 @@ impl Service {
         for (file, place) in new {
             files.push(intake::file(file, place, most_ranges, self.random.as_ref())?);
         }
-        self.folders.remember(files.iter().map(|file| file.place.folder.as_path()))?;
+        self.folders.remember(files.iter().map(|file| &*file.place.folder))?;
+        for file in &mut files {
+            file.place.folder = self.folders.shared(&file.place.folder);
+        }
         self.step(id, Event::FilesAdded(count))?;
         if let Some(entry) = self.jobs.get_mut(&id) {
             let first = u32::try_from(entry.files.len()).unwrap_or(u32::MAX);
-            entry.files.append(&mut files);
+            entry.files.extend(files.into_iter().map(std::sync::Arc::new));
             self.batch.files.extend((first..first.saturating_add(count)).map(|index| (id, index)));
             if entry.core.machine.running().is_some() {
                 self.make_hungry(id);
@@ -241,7 +245,8 @@ impl Service {
                 entry.core.is_final() != live
                     && (entry.core.display_name == text || by_id && entry.core.id.guid().simple().starts_with(&wanted))
             };
-            let found: Vec<&Entry> = self.order.values().filter_map(|id| self.jobs.get(id)).filter(fits).take(6).collect();
+            let found: Vec<&Entry> =
+                self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref)).filter(fits).take(6).collect();
             match found.as_slice() {
                 [] => {}
                 [one] => return Ok(one.core.id),

@@ -26,6 +26,10 @@ use crate::{
 /// Jobs with more files than BITS allows learn their sizes as the files come.
 const MOST_PROBED: usize = consign_bits::limits::FILES_PER_JOB as usize;
 
+/// Files that wait for the disk at the same time, of all jobs. Many share one sync; each holds two
+/// descriptors and some memory.
+const MOST_SETTLING: u32 = 256;
+
 impl Setback {
     /// Whether other files of the job would meet the same: the server named a time, or could not
     /// be reached.
@@ -79,14 +83,18 @@ impl Service {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         match effect {
             Effect::Start(..) => {
-                entry.activity.stop = CancellationToken::new();
+                entry.activity.stop = Some(CancellationToken::new());
                 entry.activity.cursor = 0;
                 entry.activity.probe_cursor = 0;
                 entry.activity.done_at_tick = None;
                 entry.activity.setback = None;
                 self.make_hungry(id);
             }
-            Effect::Stop(_) => entry.activity.stop.cancel(),
+            Effect::Stop(_) => {
+                if let Some(stop) = &entry.activity.stop {
+                    stop.cancel();
+                }
+            }
             Effect::Afterwards(_, what) => {
                 entry.activity.afterwards = Some(what);
                 self.handle_files(id);
@@ -110,7 +118,7 @@ impl Service {
                 self.index.queued.range(first_background..).map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
             let running = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..);
             let running: Vec<Running> = running
-                .filter_map(|(priority, id)| match self.jobs.get(id)?.core.machine.state {
+                .filter_map(|(priority, id)| match self.jobs.get(id).filter(|entry| !entry.only_settles())?.core.machine.state {
                     State::Connecting { since } | State::Transferring { since } => Some(Running { id: *id, priority: *priority, since }),
                     _ => None,
                 })
@@ -133,12 +141,12 @@ impl Service {
         if !self.pending.is_empty() {
             return;
         }
-        while self.fetches < self.settings.fetch.at_once.max(1) {
+        while self.fetches - self.settling < self.settings.fetch.at_once.max(1) && self.settling < MOST_SETTLING {
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
             entry.activity.hungry = false;
             let Some(attempt) = entry.core.machine.running() else { continue };
-            if entry.activity.fetching >= self.settings.fetch.files_at_once.max(1) {
+            if entry.moving() >= self.settings.fetch.files_at_once.max(1) {
                 continue;
             }
             let at_once = self.settings.fetch.files_at_once.max(1);
@@ -160,8 +168,8 @@ impl Service {
 
     fn fetch(&mut self, id: JobId, attempt: Attempt, index: usize) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let Some(file) = entry.files.get_mut(index) else { return };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let Some(file) = entry.file_mut(number) else { return };
         let position = Arc::new(AtomicU64::new(file.checkpoint.synced));
         file.meter = Some(Arc::clone(&position));
         file.stage = Stage::Begun;
@@ -187,7 +195,7 @@ impl Service {
         });
         entry.activity.fetching += 1;
         self.fetches += 1;
-        let (fetcher, stop, reports) = (self.fetcher.clone(), entry.activity.stop.clone(), self.reports.clone());
+        let (fetcher, stop, reports) = (self.fetcher.clone(), entry.activity.stop.clone().unwrap_or_default(), self.reports.clone());
         let fetch = self.transfers.spawn(async move { fetcher.fetch(task, context, observer, stop).await });
         self.transfers.spawn(async move {
             // Whatever happens to the fetch, its end is told, once.
@@ -218,7 +226,7 @@ impl Service {
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let url = entry.files[index].url.clone();
         let context = entry.context();
-        let (fetcher, reports, stop) = (self.fetcher.clone(), self.reports.clone(), entry.activity.stop.clone());
+        let (fetcher, reports, stop) = (self.fetcher.clone(), self.reports.clone(), entry.activity.stop.clone().unwrap_or_default());
         self.transfers.spawn(async move {
             // A server that does not answer this will be heard of when the file's turn comes.
             let facts = tokio::select! {
@@ -232,10 +240,10 @@ impl Service {
     pub(super) fn probed(&mut self, id: JobId, number: u32, facts: Option<FileFacts>) {
         self.probing = None;
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        if let (Some(facts), Some(file)) = (facts, entry.files.get_mut(number as usize))
+        if let (Some(facts), Some(file)) = (facts, entry.file_mut(number))
             && file.stage == Stage::Waiting
         {
-            file.answered = Some(facts);
+            file.answered = Some(Box::new(facts));
             self.tell(JobEvent::Changed(id));
         }
         self.probe(id);

@@ -1,7 +1,7 @@
 //! A job and its files as the engine holds them in memory.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     ffi::OsString,
     sync::{
         Arc,
@@ -29,7 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) core: Core,
-    pub(super) files: Vec<FileEntry>,
+    /// Shared with changes that are being stored and with work under way, until one is changed.
+    pub(super) files: Vec<Arc<FileEntry>>,
     /// What has to be told and nobody has heard yet, the oldest first. Stored.
     pub(super) notices: VecDeque<Notice>,
     /// What is under way for it. Nothing of this survives a restart, or needs to.
@@ -89,7 +90,7 @@ pub(super) struct FileEntry {
     /// What its owner said of it.
     pub(super) validity: Option<Validity>,
     /// What the server said last. The checkpoint has what goes with the bytes on disk.
-    pub(super) answered: Option<FileFacts>,
+    pub(super) answered: Option<Box<FileFacts>>,
     /// How far the fetch under way has come, in bytes.
     pub(super) meter: Option<Arc<AtomicU64>>,
 }
@@ -111,9 +112,11 @@ pub(super) enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// Ends the attempt's fetches. Replaced with each attempt.
-    pub(super) stop: CancellationToken,
+    pub(super) stop: Option<CancellationToken>,
     /// Fetches that have not ended yet, of this attempt or an older one.
     pub(super) fetching: u32,
+    /// The files among them whose bytes are all here: they wait for the disk alone.
+    pub(super) settling: BTreeSet<u32>,
     /// Files before this one were looked at in this attempt.
     pub(super) cursor: usize,
     /// What went wrong in this attempt without ending it.
@@ -173,6 +176,25 @@ impl Entry {
         }
     }
 
+    /// Fetches that still move bytes.
+    pub(super) fn moving(&self) -> u32 {
+        self.activity.fetching - u32::try_from(self.activity.settling.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether all that its attempt was to fetch is here, and the disk is what it waits for. A job
+    /// that went wrong somewhere is none of these: it will stop.
+    pub(super) fn only_settles(&self) -> bool {
+        self.activity.fetching > 0
+            && self.moving() == 0
+            && self.activity.setback.is_none()
+            && self.files.iter().skip(self.activity.cursor).all(|file| file.is_done())
+    }
+
+    /// A file, to be changed.
+    pub(super) fn file_mut(&mut self, index: u32) -> Option<&mut FileEntry> {
+        self.files.get_mut(index as usize).map(Arc::make_mut)
+    }
+
     pub(super) fn progress(&self) -> JobProgress {
         let mut progress = JobProgress {
             bytes_total: Some(0),
@@ -206,7 +228,7 @@ impl FileEntry {
 
     /// What is known of the remote file.
     pub(super) fn facts(&self) -> &FileFacts {
-        self.answered.as_ref().unwrap_or(&self.checkpoint.facts)
+        self.answered.as_deref().unwrap_or(&self.checkpoint.facts)
     }
 
     /// How many bytes of it are here.

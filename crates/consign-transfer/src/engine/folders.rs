@@ -11,6 +11,7 @@ use std::{
         fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use consign_bits::Failure;
@@ -21,7 +22,7 @@ use crate::files::local_failure;
 #[derive(Debug)]
 pub(super) struct Folders {
     path: PathBuf,
-    known: BTreeSet<PathBuf>,
+    known: BTreeSet<Arc<Path>>,
 }
 
 impl Folders {
@@ -32,12 +33,17 @@ impl Folders {
             other => other?,
         };
         let known = bytes.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        let known = known.map(|path| PathBuf::from(OsString::from_vec(path.to_owned()))).collect();
+        let known = known.map(|path| PathBuf::from(OsString::from_vec(path.to_owned())).into()).collect();
         Ok(Self { path, known })
     }
 
     pub(super) fn known(&self) -> impl Iterator<Item = &Path> {
-        self.known.iter().map(PathBuf::as_path)
+        self.known.iter().map(AsRef::as_ref)
+    }
+
+    /// The one copy of this path that all files of the folder share.
+    pub(super) fn shared(&self, folder: &Arc<Path>) -> Arc<Path> {
+        Arc::clone(self.known.get(folder).unwrap_or(folder))
     }
 
     /// Writes down, durably, the folders that are new, before a temporary file is made in them.
@@ -52,19 +58,21 @@ impl Folders {
             file.sync_all()
         };
         append().map_err(|error| local_failure(&error, "write", &self.path))?;
-        self.known.extend(new.into_iter().map(Path::to_owned));
+        let new: Vec<Arc<Path>> = new.into_iter().map(Arc::from).collect();
+        self.known.extend(new);
         Ok(())
     }
 
     /// Keeps these folders alone. The new list replaces the old one whole.
     pub(super) fn keep<'a>(&mut self, folders: impl Iterator<Item = &'a Path>) -> io::Result<()> {
-        let kept: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
+        let kept: BTreeSet<&Path> = folders.collect();
+        let kept: BTreeSet<Arc<Path>> = kept.into_iter().map(Arc::from).collect();
         if kept == self.known {
             return Ok(());
         }
         let new = self.path.with_extension("new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&joined(kept.iter().map(PathBuf::as_path)))?;
+        file.write_all(&joined(kept.iter().map(AsRef::as_ref)))?;
         file.sync_all()?;
         std::fs::rename(&new, &self.path)?;
         if let Some(folder) = self.path.parent() {

@@ -36,7 +36,7 @@ fn local_name(path: &Path) {
     if let Ok(place) = Place::check(path) {
         let real = place.path();
         assert!(path.is_absolute() && real.is_absolute(), "{path:?}");
-        assert_eq!(place.folder.canonicalize().ok().as_ref(), Some(&place.folder), "{path:?}");
+        assert_eq!(place.folder.canonicalize().ok().as_deref(), Some(&*place.folder), "{path:?}");
         assert!(real.file_name().is_some_and(|name| name != ".." && name != "."), "{path:?}");
     }
 }

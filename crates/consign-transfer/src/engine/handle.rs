@@ -91,7 +91,8 @@ impl Engine {
     pub async fn add_files(&self, job: JobId, files: Vec<NewFile>) -> Result<(), Failure> {
         // Folders may be slow to answer, or never answer: the engine's thread does not wait for them.
         let look = tokio::task::spawn_blocking(|| {
-            let look = |file: NewFile| Place::check(&file.local_name).map(|place| (file, place));
+            let mut known = std::collections::HashMap::new();
+            let look = |file: NewFile| Place::check_with(&file.local_name, &mut known).map(|place| (file, place));
             files.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });
         let files = look.await.map_err(|_| Failure::refused(common::E_UNEXPECTED, "the folders could not be looked at"))??;

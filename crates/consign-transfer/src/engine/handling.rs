@@ -1,13 +1,16 @@
 //! What `Complete` and `Cancel` do to the files of a job. Blocks; each step can be repeated.
 
+use std::sync::Arc;
+
 use consign_bits::{ErrorContext, Failure};
 use consign_core::common::ERROR_FILE_NOT_FOUND;
 
 use super::{
     entry::{FileEntry, Stage},
+    naming::Order,
     report::Handled,
 };
-use crate::files::{Commit, Committed, FileMode, commit_many, discard as discard_one};
+use crate::files::{Commit, Committed, commit_many, discard as discard_one};
 
 /// Whether an earlier process may have renamed some already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,32 +21,43 @@ pub(super) enum Turn {
     Again,
 }
 
-/// Names for the finished files; then, if that went well, nothing left of the others.
-pub(super) fn commit(files: &[FileEntry], mode: FileMode, turn: Turn) -> Handled {
-    let finished: Vec<(u32, &FileEntry)> = (0..).zip(files).filter(|(_, file)| file.stage == Stage::Transferred).collect();
-    let commits: Vec<Commit<'_>> = finished
+/// Of each job: names for the finished files; then, if that went well, nothing left of the others.
+pub(super) fn commit(orders: &[Order]) -> Vec<Handled> {
+    let commits: Vec<Commit<'_>> = orders
         .iter()
-        .map(|(_, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified(), mode })
+        .flat_map(|order| finished(&order.files).map(|(_, file)| (order.mode, file)))
+        .map(|(mode, file)| Commit { place: &file.place, temporary_name: &file.temporary_name, modified: file.modified(), mode })
         .collect();
+    let mut results = commit_many(&commits).into_iter();
+    orders.iter().map(|order| judge(order, &mut results)).collect()
+}
+
+fn finished(files: &[Arc<FileEntry>]) -> impl Iterator<Item = (u32, &FileEntry)> {
+    (0..).zip(files.iter().map(Arc::as_ref)).filter(|(_, file)| file.stage == Stage::Transferred)
+}
+
+/// What came of one job, to whose finished files the next `results` belong.
+fn judge(order: &Order, results: &mut impl Iterator<Item = Result<Committed, Failure>>) -> Handled {
+    let (files, turn) = (&order.files, order.turn);
     let (mut named, mut lost, mut failed) = (Vec::new(), Vec::new(), None);
-    for ((number, file), result) in finished.iter().zip(commit_many(&commits)) {
+    for ((number, file), result) in finished(files).zip(results) {
         match result {
-            Ok(Committed::Now) => named.push(*number),
-            Ok(Committed::Before) if turn == Turn::Again && is_of_size(file) => named.push(*number),
+            Ok(Committed::Now) => named.push(number),
+            Ok(Committed::Before) if turn == Turn::Again && is_of_size(file) => named.push(number),
             Ok(Committed::Before) => {
-                lost.push(*number);
-                failed = failed.or_else(|| Some((*number, gone(file))));
+                lost.push(number);
+                failed = failed.or_else(|| Some((number, gone(file))));
             }
             Err(failure) => {
                 if failure.code == ERROR_FILE_NOT_FOUND {
-                    lost.push(*number);
+                    lost.push(number);
                 }
-                failed = failed.or(Some((*number, failure)));
+                failed = failed.or(Some((number, failure)));
             }
         }
     }
     // Who could not have everything may repair the cause and call again: nothing is given up yet.
-    let all_deleted = failed.is_some() || delete(files.iter().filter(|file| !file.is_done()));
+    let all_deleted = failed.is_some() || delete(files.iter().map(Arc::as_ref).filter(|file| !file.is_done()));
     Handled::Committed { named, lost, failed, all_deleted }
 }
 
@@ -59,8 +73,8 @@ fn gone(file: &FileEntry) -> Failure {
 }
 
 /// Nothing left of any file that has not got its name.
-pub(super) fn discard(files: &[FileEntry]) -> Handled {
-    Handled::Discarded { all_deleted: delete(files.iter().filter(|file| file.stage != Stage::Named)) }
+pub(super) fn discard(files: &[Arc<FileEntry>]) -> Handled {
+    Handled::Discarded { all_deleted: delete(files.iter().map(Arc::as_ref).filter(|file| file.stage != Stage::Named)) }
 }
 
 fn delete<'a>(files: impl Iterator<Item = &'a FileEntry>) -> bool {

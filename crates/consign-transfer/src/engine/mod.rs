@@ -24,6 +24,7 @@ mod folders;
 mod handling;
 mod index;
 mod intake;
+mod naming;
 mod network;
 mod notice;
 mod record;

@@ -277,7 +277,7 @@ impl Service {
         }
         self.batch.touch_file(entry, number);
         entry.core.error_file = Some(number);
-        if let Some(file) = entry.files.get_mut(number as usize) {
+        if let Some(file) = entry.file_mut(number) {
             file.validity = Some(validity);
             if validity == Validity::Invalid {
                 file.forget();

@@ -3,8 +3,9 @@
 use consign_bits::{Failure, JobId, SecurityFlags};
 
 use super::{
-    entry::{Afterwards, Entry, FileEntry, Setback, Stage},
+    entry::{Afterwards, Entry, Setback, Stage},
     handling::{self, Turn},
+    naming::Order,
     notice::NoticeKind,
     report::{Handled, Report},
     service::Service,
@@ -21,12 +22,20 @@ impl Service {
             self.fetches -= 1;
             if let Some(entry) = self.jobs.get_mut(&job) {
                 entry.activity.fetching -= 1;
+                self.settling -= u32::from(entry.activity.settling.remove(&file));
                 if entry.activity.fetching == 0 {
                     self.quiet.push(job);
                 }
             }
             self.make_hungry(job);
             self.report(Report::CameOf { job, attempt, file, outcome });
+            return;
+        }
+        if let Report::Arrived { job, file } = report {
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                self.settling += u32::from(entry.activity.settling.insert(file));
+            }
+            self.make_hungry(job);
             return;
         }
         if self.store_retry.is_some() {
@@ -43,7 +52,7 @@ impl Service {
             Report::Checkpoint { job, file, checkpoint, stored } => {
                 if let Some(entry) = self.jobs.get_mut(&job) {
                     self.batch.touch_file(entry, file);
-                    if let Some(file) = entry.files.get_mut(file as usize).filter(|file| !file.is_done()) {
+                    if let Some(file) = entry.file_mut(file).filter(|file| !file.is_done()) {
                         file.checkpoint = checkpoint;
                     }
                 }
@@ -66,13 +75,13 @@ impl Service {
             Report::NetworkReturned => {
                 self.network_returned = self.now().monotonic;
                 let waits = |entry: &&Entry| matches!(entry.core.machine.state, State::TransientError { .. });
-                let waiting: Vec<JobId> = self.jobs.values().filter(waits).map(|entry| entry.core.id).collect();
+                let waiting: Vec<JobId> = self.jobs.values().map(AsRef::as_ref).filter(waits).map(|entry| entry.core.id).collect();
                 for id in waiting {
                     let _ = self.step(id, Event::NetworkReturned);
                 }
             }
             Report::NetworkUnwatched => self.network_watched = false,
-            Report::Ended { .. } => {}
+            Report::Ended { .. } | Report::Arrived { .. } => {}
         }
     }
 
@@ -81,12 +90,12 @@ impl Service {
         let reported = entry.core.security_flags.contains(SecurityFlags::REDIRECT_ALLOW_REPORT);
         if let Some(url) = facts.final_url.clone().filter(|_| reported) {
             self.batch.touch_file(entry, number);
-            if let Some(file) = entry.files.get_mut(number as usize) {
+            if let Some(file) = entry.file_mut(number) {
                 file.url = url;
             }
         }
-        if let Some(file) = entry.files.get_mut(number as usize) {
-            file.answered = Some(facts);
+        if let Some(file) = entry.file_mut(number) {
+            file.answered = Some(Box::new(facts));
         }
         let _ = self.step(id, Event::Connected(attempt));
     }
@@ -95,11 +104,12 @@ impl Service {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         self.batch.touch_file(entry, number);
         let running = entry.core.machine.running() == Some(attempt);
-        let Some(file) = entry.files.get_mut(number as usize).filter(|file| !file.is_done()) else { return };
+        let Some(file) = entry.file_mut(number).filter(|file| !file.is_done()) else { return };
         file.meter = None;
         match outcome {
             Outcome::Done(checkpoint) => {
-                file.checkpoint = checkpoint;
+                // What was answered last is what the checkpoint says.
+                (file.checkpoint, file.answered) = (checkpoint, None);
                 file.stage = Stage::Transferred;
                 file.validity = None;
                 let kind = NoticeKind::FileTransferred(number);
@@ -160,7 +170,7 @@ impl Service {
                 let severity = Severity::Transient { not_before: setback.not_before };
                 let _ = self.step(id, Event::Failed(attempt, setback.failure, severity));
             }
-            None if entry.files.iter().all(FileEntry::is_done) => {
+            None if entry.files.iter().all(|file| file.is_done()) => {
                 let _ = self.step(id, Event::NothingLeft(attempt));
             }
             None => {
@@ -178,13 +188,13 @@ impl Service {
         let files = entry.files.clone();
         let mode = FileMode::of_umask(entry.core.umask);
         let reports = self.reports.clone();
-        self.transfers.spawn_blocking(move || {
-            let handled = match what {
-                Afterwards::Commit => handling::commit(&files, mode, turn),
-                Afterwards::Discard => handling::discard(&files),
-            };
-            let _ = reports.send(Report::Handled { job: id, handled });
-        });
+        match what {
+            Afterwards::Commit => self.naming.carry_out(&self.transfers, &reports, Order { job: id, files, mode, turn }),
+            Afterwards::Discard => drop(self.transfers.spawn_blocking(move || {
+                let handled = handling::discard(&files);
+                let _ = reports.send(Report::Handled { job: id, handled });
+            })),
+        }
     }
 
     fn handled(&mut self, id: JobId, handled: Handled) {
@@ -197,15 +207,15 @@ impl Service {
                 Ok(if all_deleted { consign_core::common::S_OK } else { consign_bits::bits::BG_S_UNABLE_TO_DELETE_FILES })
             }
             Handled::Committed { named, lost, failed, all_deleted } => {
-                for number in named {
-                    self.batch.touch_file(entry, number);
-                    if let Some(file) = entry.files.get_mut(number as usize) {
+                for number in &named {
+                    if let Some(file) = entry.file_mut(*number) {
                         file.stage = Stage::Named;
                     }
                 }
+                self.batch.named.push((id, named));
                 for number in &lost {
                     self.batch.touch_file(entry, *number);
-                    if let Some(file) = entry.files.get_mut(*number as usize) {
+                    if let Some(file) = entry.file_mut(*number) {
                         file.forget();
                     }
                 }

@@ -1,10 +1,12 @@
 //! Jobs and files as they are stored. The only place that knows the columns.
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     num::NonZeroI32,
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +16,7 @@ use consign_bits::{
 };
 use consign_core::{Guid, Hresult, Now, Timestamp, clock::Monotonic};
 use consign_store::Schema;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, RowIndex, params};
 
 use super::{
     entry::{Activity, Core, Entry, FileEntry, Stage},
@@ -43,7 +45,8 @@ const COMPLETING_BY_ITSELF: u32 = 102;
 #[derive(Debug)]
 pub(super) enum Change {
     PutJob(Box<Core>),
-    PutFile(JobId, u32, Box<FileEntry>),
+    PutFile(JobId, u32, Arc<FileEntry>),
+    NameFiles(JobId, Vec<u32>),
     RemoveJob(JobId),
     PutNotice(JobId, Notice),
     RemoveNotice(u64),
@@ -56,6 +59,12 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
         match change {
             Change::PutJob(core) => put_job(connection, core)?,
             Change::PutFile(job, index, file) => put_file(connection, *job, *index, file)?,
+            Change::NameFiles(job, files) => {
+                let mut statement = connection.prepare_cached("UPDATE files SET stage = ?3 WHERE job = ?1 AND number = ?2")?;
+                for number in files {
+                    statement.execute(params![job.guid().as_bytes().as_slice(), number, stored_stage(Stage::Named)])?;
+                }
+            }
             Change::RemoveJob(job) => {
                 for table in ["DELETE FROM notices WHERE job = ?1", "DELETE FROM files WHERE job = ?1", "DELETE FROM jobs WHERE id = ?1"] {
                     connection.prepare_cached(table)?.execute([job.guid().as_bytes().as_slice()])?;
@@ -153,9 +162,12 @@ fn put_file(connection: &Connection, job: JobId, index: u32, file: &FileEntry) -
     let facts = &file.checkpoint.facts;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO files (job, number, url, folder, name, temporary_name, ranges, checksum, stage, synced, size, etag,
+            // What a file is never changes once it is there, but for its URL.
+            "INSERT INTO files (job, number, url, folder, name, temporary_name, ranges, checksum, stage, synced, size, etag,
                 last_modified, range_support, validity)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT DO UPDATE SET url = ?3, stage = ?9, synced = ?10, size = ?11, etag = ?12, last_modified = ?13,
+                range_support = ?14, validity = ?15",
         )?
         .execute(params![
             job.guid().as_bytes().as_slice(),
@@ -196,11 +208,104 @@ const fn stored_stage(stage: Stage) -> u32 {
     }
 }
 
+const JOB_COLUMNS: [&str; 42] = [
+    "id",
+    "sequence",
+    "owner",
+    "type",
+    "display_name",
+    "description",
+    "priority",
+    "state",
+    "files_total",
+    "files_transferred",
+    "notify_flags",
+    "proxy_usage",
+    "proxy_list",
+    "proxy_bypass",
+    "proxy_http",
+    "proxy_https",
+    "proxy_all",
+    "proxy_none",
+    "security_flags",
+    "created",
+    "modified",
+    "transferred",
+    "ended",
+    "minimum_retry_delay",
+    "no_progress_timeout",
+    "maximum_download_time",
+    "auto_complete",
+    "error_count",
+    "error_code",
+    "error_context",
+    "error_sentence",
+    "error_file",
+    "error_at",
+    "retry_at",
+    "no_progress_since",
+    "active_before",
+    "cleanup_pending",
+    "umask",
+    "notification_class",
+    "command_program",
+    "command_arguments",
+    "notification_interval",
+];
+
+const FILE_COLUMNS: [&str; 15] = [
+    "job",
+    "number",
+    "url",
+    "folder",
+    "name",
+    "temporary_name",
+    "ranges",
+    "checksum",
+    "stage",
+    "synced",
+    "size",
+    "etag",
+    "last_modified",
+    "range_support",
+    "validity",
+];
+
+/// Where a column stands among those that are read. Found when this is compiled: looking for each
+/// name in each row took most of the time of a start.
+const fn position(columns: &[&str], name: &str) -> usize {
+    let mut index = 0;
+    while !equal(columns[index].as_bytes(), name.as_bytes()) {
+        index += 1;
+    }
+    index
+}
+
+const fn equal(one: &[u8], other: &[u8]) -> bool {
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
+}
+
+macro_rules! of_job {
+    ($name:literal) => {
+        const { position(&JOB_COLUMNS, $name) }
+    };
+}
+
+macro_rules! of_file {
+    ($name:literal) => {
+        const { position(&FILE_COLUMNS, $name) }
+    };
+}
+
 /// Everything that is stored.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     /// In the order in which they were made.
-    pub(super) jobs: Vec<Entry>,
+    pub(super) jobs: Vec<Box<Entry>>,
     pub(super) orphans: Vec<PathBuf>,
     /// The id of the next notice.
     pub(super) next_notice: u64,
@@ -210,23 +315,24 @@ pub(super) struct Stored {
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
-    let mut jobs = connection.prepare("SELECT * FROM jobs ORDER BY sequence")?;
+    let mut jobs = connection.prepare(&format!("SELECT {} FROM jobs ORDER BY sequence", JOB_COLUMNS.join(", ")))?;
     let mut rows = jobs.query([])?;
     while let Some(row) = rows.next()? {
-        stored.jobs.push(Entry {
+        stored.jobs.push(Box::new(Entry {
             core: job_of(row)?,
             files: Vec::new(),
             notices: std::collections::VecDeque::new(),
             activity: Activity::default(),
-        });
+        }));
     }
     let position: std::collections::HashMap<JobId, usize> =
         stored.jobs.iter().enumerate().map(|(index, entry)| (entry.core.id, index)).collect();
-    let mut files = connection.prepare("SELECT * FROM files ORDER BY job, number")?;
+    let mut folders = HashSet::new();
+    let mut files = connection.prepare(&format!("SELECT {} FROM files ORDER BY job, number", FILE_COLUMNS.join(", ")))?;
     let mut rows = files.query([])?;
     while let Some(row) = rows.next()? {
-        if let Some(index) = position.get(&id_of(row, "job")?) {
-            stored.jobs[*index].files.push(file_of(row)?);
+        if let Some(index) = position.get(&id_of(row, of_file!("job"))?) {
+            stored.jobs[*index].files.push(Arc::new(file_of(row, &mut folders)?));
         }
     }
     let mut notices = connection.prepare("SELECT * FROM notices ORDER BY id")?;
@@ -249,65 +355,65 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
 }
 
 fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
-    let code: Option<i32> = row.get("error_code")?;
+    let code: Option<i32> = row.get(of_job!("error_code"))?;
     let error = match code {
         None => None,
         Some(code) => {
-            let context: u32 = row.get("error_context")?;
-            let sentence: String = row.get("error_sentence")?;
+            let context: u32 = row.get(of_job!("error_context"))?;
+            let sentence: String = row.get(of_job!("error_sentence"))?;
             Some(Failure::new(Hresult::from_i32(code), ErrorContext::try_from(context).unwrap_or(ErrorContext::Unknown), sentence))
         }
     };
-    let files_total: u32 = row.get("files_total")?;
+    let files_total: u32 = row.get(of_job!("files_total"))?;
     let machine = machine::Job {
-        job_type: number(row, "type", JobType::Download)?,
+        job_type: number(row, of_job!("type"), JobType::Download)?,
         state: state_of(row)?,
         files_total,
-        files_transferred: row.get::<_, u32>("files_transferred")?.min(files_total),
+        files_transferred: row.get::<_, u32>(of_job!("files_transferred"))?.min(files_total),
         error,
-        error_count: row.get("error_count")?,
-        no_progress_since: row.get::<_, Option<i64>>("no_progress_since")?.map(on_the_calendar),
-        active_before: duration(row, "active_before")?,
+        error_count: row.get(of_job!("error_count"))?,
+        no_progress_since: row.get::<_, Option<i64>>(of_job!("no_progress_since"))?.map(on_the_calendar),
+        active_before: duration(row, of_job!("active_before"))?,
         attempt: Attempt(0),
-        transferred_at: row.get::<_, Option<i64>>("transferred")?.map(Timestamp::from_millis),
+        transferred_at: row.get::<_, Option<i64>>(of_job!("transferred"))?.map(Timestamp::from_millis),
         choices: Choices {
-            minimum_retry_delay: duration(row, "minimum_retry_delay")?,
-            no_progress_timeout: duration(row, "no_progress_timeout")?,
-            maximum_download_time: duration(row, "maximum_download_time")?,
-            auto_complete: row.get("auto_complete")?,
+            minimum_retry_delay: duration(row, of_job!("minimum_retry_delay"))?,
+            no_progress_timeout: duration(row, of_job!("no_progress_timeout"))?,
+            maximum_download_time: duration(row, of_job!("maximum_download_time"))?,
+            auto_complete: row.get(of_job!("auto_complete"))?,
         },
     };
     Ok(Core {
-        id: id_of(row, "id")?,
-        sequence: row.get("sequence")?,
-        owner: row.get("owner")?,
-        display_name: row.get("display_name")?,
-        description: row.get("description")?,
-        priority: number(row, "priority", Priority::Normal)?,
-        notify_flags: NotifyFlags::from_bits_retain(row.get("notify_flags")?),
+        id: id_of(row, of_job!("id"))?,
+        sequence: row.get(of_job!("sequence"))?,
+        owner: row.get(of_job!("owner"))?,
+        display_name: row.get(of_job!("display_name"))?,
+        description: row.get(of_job!("description"))?,
+        priority: number(row, of_job!("priority"), Priority::Normal)?,
+        notify_flags: NotifyFlags::from_bits_retain(row.get(of_job!("notify_flags"))?),
         proxy: ProxySettings {
-            usage: number(row, "proxy_usage", ProxyUsage::Preconfig)?,
-            list: row.get("proxy_list")?,
-            bypass: row.get("proxy_bypass")?,
+            usage: number(row, of_job!("proxy_usage"), ProxyUsage::Preconfig)?,
+            list: row.get(of_job!("proxy_list"))?,
+            bypass: row.get(of_job!("proxy_bypass"))?,
         },
         proxy_environment: ProxyEnvironment {
-            http: row.get("proxy_http")?,
-            https: row.get("proxy_https")?,
-            all: row.get("proxy_all")?,
-            none: row.get("proxy_none")?,
+            http: row.get(of_job!("proxy_http"))?,
+            https: row.get(of_job!("proxy_https"))?,
+            all: row.get(of_job!("proxy_all"))?,
+            none: row.get(of_job!("proxy_none"))?,
         },
-        security_flags: SecurityFlags::from_bits_retain(row.get("security_flags")?),
-        created: Timestamp::from_millis(row.get("created")?),
-        modified: Timestamp::from_millis(row.get("modified")?),
+        security_flags: SecurityFlags::from_bits_retain(row.get(of_job!("security_flags"))?),
+        created: Timestamp::from_millis(row.get(of_job!("created"))?),
+        modified: Timestamp::from_millis(row.get(of_job!("modified"))?),
         active: Monotonic::default(),
-        ended: row.get::<_, Option<i64>>("ended")?.map(Timestamp::from_millis),
-        error_file: row.get("error_file")?,
-        error_at: Timestamp::from_millis(row.get("error_at")?),
-        cleanup_pending: row.get("cleanup_pending")?,
-        umask: row.get("umask")?,
-        notification_class: row.get::<_, Option<[u8; 16]>>("notification_class")?.map(Guid::from_bytes),
+        ended: row.get::<_, Option<i64>>(of_job!("ended"))?.map(Timestamp::from_millis),
+        error_file: row.get(of_job!("error_file"))?,
+        error_at: Timestamp::from_millis(row.get(of_job!("error_at"))?),
+        cleanup_pending: row.get(of_job!("cleanup_pending"))?,
+        umask: row.get(of_job!("umask"))?,
+        notification_class: row.get::<_, Option<[u8; 16]>>(of_job!("notification_class"))?.map(Guid::from_bytes),
         command_line: command_line_of(row)?,
-        notification_interval: row.get("notification_interval")?,
+        notification_interval: row.get(of_job!("notification_interval"))?,
         tell_again: None,
         machine,
         turn: 0,
@@ -315,7 +421,8 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
 }
 
 fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<CommandLine>> {
-    let (program, arguments): (Option<String>, Option<String>) = (row.get("command_program")?, row.get("command_arguments")?);
+    let (program, arguments): (Option<String>, Option<String>) =
+        (row.get(of_job!("command_program"))?, row.get(of_job!("command_arguments"))?);
     Ok(program.map(|program| {
         let arguments = arguments.filter(|arguments| !arguments.is_empty());
         let arguments = arguments.map(|arguments| arguments.split('\0').map(str::to_owned).collect());
@@ -343,8 +450,8 @@ fn notice_of(row: &Row<'_>) -> rusqlite::Result<Notice> {
 }
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
-    let number: u32 = row.get("state")?;
-    let retry_at: Option<i64> = row.get("retry_at")?;
+    let number: u32 = row.get(of_job!("state"))?;
+    let retry_at: Option<i64> = row.get(of_job!("retry_at"))?;
     Ok(match number {
         COMPLETING => State::Completing { by_itself: false },
         COMPLETING_BY_ITSELF => State::Completing { by_itself: true },
@@ -363,35 +470,46 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
     })
 }
 
-fn file_of(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
-    let ranges: Vec<u8> = row.get("ranges")?;
+fn file_of(row: &Row<'_>, folders: &mut HashSet<Arc<Path>>) -> rusqlite::Result<FileEntry> {
+    let ranges: Vec<u8> = row.get(of_file!("ranges"))?;
     let (pairs, _) = ranges.as_chunks::<16>();
-    let checksum: Option<String> = row.get("checksum")?;
+    let checksum: Option<String> = row.get(of_file!("checksum"))?;
     Ok(FileEntry {
-        url: row.get("url")?,
-        place: Place { folder: OsString::from_vec(row.get("folder")?).into(), name: OsString::from_vec(row.get("name")?) },
-        temporary_name: OsString::from_vec(row.get("temporary_name")?),
+        url: row.get(of_file!("url"))?,
+        place: Place { folder: shared(folders, row.get(of_file!("folder"))?), name: OsString::from_vec(row.get(of_file!("name"))?) },
+        temporary_name: OsString::from_vec(row.get(of_file!("temporary_name"))?),
         ranges: pairs.iter().map(range_of).collect(),
         checksum: checksum.and_then(|text| text.parse().ok()),
         checkpoint: Checkpoint {
-            synced: row.get::<_, i64>("synced")?.cast_unsigned(),
+            synced: row.get::<_, i64>(of_file!("synced"))?.cast_unsigned(),
             facts: FileFacts {
-                size: row.get::<_, Option<i64>>("size")?.map(i64::cast_unsigned),
-                validator: Validator { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
-                ranges: number(row, "range_support", RangeSupport::Unknown)?,
+                size: row.get::<_, Option<i64>>(of_file!("size"))?.map(i64::cast_unsigned),
+                validator: Validator { etag: row.get(of_file!("etag"))?, last_modified: row.get(of_file!("last_modified"))? },
+                ranges: number(row, of_file!("range_support"), RangeSupport::Unknown)?,
                 final_url: None,
             },
         },
-        stage: match row.get::<_, u32>("stage")? {
+        stage: match row.get::<_, u32>(of_file!("stage"))? {
             0 => Stage::Waiting,
             2 => Stage::Transferred,
             3 => Stage::Named,
             _ => Stage::Begun,
         },
-        validity: row.get::<_, Option<bool>>("validity")?.map(|valid| if valid { Validity::Valid } else { Validity::Invalid }),
+        validity: row.get::<_, Option<bool>>(of_file!("validity"))?.map(|valid| if valid { Validity::Valid } else { Validity::Invalid }),
         answered: None,
         meter: None,
     })
+}
+
+/// Files of one folder have one copy of its path.
+fn shared(folders: &mut HashSet<Arc<Path>>, path: Vec<u8>) -> Arc<Path> {
+    let path = PathBuf::from(OsString::from_vec(path));
+    if let Some(known) = folders.get(path.as_path()) {
+        return Arc::clone(known);
+    }
+    let path = Arc::<Path>::from(path);
+    folders.insert(Arc::clone(&path));
+    path
 }
 
 fn range_of(bytes: &[u8; 16]) -> FileRange {
@@ -400,15 +518,15 @@ fn range_of(bytes: &[u8; 16]) -> FileRange {
     FileRange { initial_offset: both as u64, length: (both >> 64) as u64 }
 }
 
-fn id_of(row: &Row<'_>, column: &str) -> rusqlite::Result<JobId> {
+fn id_of(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<JobId> {
     row.get::<_, [u8; 16]>(column).map(|bytes| JobId::new(Guid::from_bytes(bytes)))
 }
 
-fn number<T: TryFrom<u32>>(row: &Row<'_>, column: &str, otherwise: T) -> rusqlite::Result<T> {
+fn number<T: TryFrom<u32>>(row: &Row<'_>, column: usize, otherwise: T) -> rusqlite::Result<T> {
     Ok(T::try_from(row.get(column)?).unwrap_or(otherwise))
 }
 
-fn duration(row: &Row<'_>, column: &str) -> rusqlite::Result<Duration> {
+fn duration(row: &Row<'_>, column: usize) -> rusqlite::Result<Duration> {
     Ok(Duration::from_millis(row.get::<_, i64>(column)?.cast_unsigned()))
 }
 

@@ -24,6 +24,8 @@ pub(super) enum Report {
     Progressed { job: JobId, attempt: Attempt },
     /// So much of a file is safe on disk.
     Checkpoint { job: JobId, file: u32, checkpoint: Checkpoint, stored: Option<SyncSender<()>> },
+    /// All bytes of a file came; its fetch goes on until the disk has them.
+    Arrived { job: JobId, file: u32 },
     /// A fetch ended. Comes exactly once for each.
     Ended { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
     /// What came of a fetch, its end being counted already.
@@ -81,6 +83,10 @@ impl Observer for Meter {
         if position > before && !self.progressed.swap(true, Ordering::Relaxed) {
             self.send(Report::Progressed { job: self.job, attempt: self.attempt });
         }
+    }
+
+    fn arrived(&self) {
+        self.send(Report::Arrived { job: self.job, file: self.file });
     }
 
     fn checkpoint(&self, checkpoint: Checkpoint) {

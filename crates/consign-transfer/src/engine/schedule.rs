@@ -2,7 +2,8 @@
 //!
 //! Foreground jobs run at once, beside everything else. Of the others one runs: the highest
 //! priority first; equal ones take turns, each for a time slice. A job that cannot progress is not
-//! QUEUED and so is not in the way.
+//! QUEUED and so is not in the way; one whose bytes are all here, and that waits for the disk alone,
+//! does not count as running.
 
 use std::time::Duration;
 

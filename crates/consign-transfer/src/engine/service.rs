@@ -28,6 +28,7 @@ use super::{
     folders::Folders,
     handle::{Command, Reply},
     index::Index,
+    naming::Naming,
     notify::SharedReceivers,
     record,
     report::Report,
@@ -61,7 +62,7 @@ pub(super) struct Service {
     pub(super) reports: mpsc::UnboundedSender<Report>,
     pub(super) events: broadcast::Sender<JobEvent>,
 
-    pub(super) jobs: HashMap<JobId, Entry>,
+    pub(super) jobs: HashMap<JobId, Box<Entry>>,
     /// In the order in which they were made.
     pub(super) order: BTreeMap<i64, JobId>,
     pub(super) index: Index,
@@ -70,9 +71,12 @@ pub(super) struct Service {
     pub(super) orphans: Vec<PathBuf>,
     pub(super) set_aside: Option<PathBuf>,
 
+    pub(super) naming: Naming,
     pub(super) batch: Batch,
     /// Fetches under way, of all jobs.
     pub(super) fetches: u32,
+    /// Those of them whose bytes are all here.
+    pub(super) settling: u32,
     /// Running jobs that may have more files to fetch, the next one first.
     pub(super) hungry: VecDeque<JobId>,
     /// Reports of the service to itself, and those that could not be stored.
@@ -349,7 +353,9 @@ impl Service {
     async fn close(mut self, mut reports: mpsc::UnboundedReceiver<Report>) {
         self.commit().await;
         for entry in self.jobs.values() {
-            entry.activity.stop.cancel();
+            if let Some(stop) = &entry.activity.stop {
+                stop.cancel();
+            }
         }
         let give_up = Instant::now() + LAST_SYNC;
         while self.fetches > 0 {

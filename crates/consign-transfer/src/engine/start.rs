@@ -17,6 +17,7 @@ use super::{
     folders::Folders,
     handle::{Command, EngineOptions},
     index::Index,
+    naming::Naming,
     network,
     record::{self, Change, SCHEMA, Stored},
     service::Service,
@@ -118,7 +119,7 @@ fn open(
         let change = Change::PutOrphans(orphans.clone());
         store.write(move |connection| record::apply(connection, &[change])).wait().map_err(|error| stored_badly(&error, error.code()))?;
     }
-    let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| file.place.folder.as_path());
+    let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| &*file.place.folder);
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
     let fetcher = Fetcher::new(&settings.fetch)?;
@@ -138,8 +139,10 @@ fn open(
         folders,
         orphans,
         set_aside,
+        naming: Naming::default(),
         batch: Batch::default(),
         fetches: 0,
+        settling: 0,
         hungry: VecDeque::new(),
         pending: VecDeque::new(),
         slice_end: None,
@@ -176,7 +179,7 @@ fn find_lost_files(folders: &Folders) -> Vec<PathBuf> {
 }
 
 impl Service {
-    fn admit(&mut self, mut entry: super::entry::Entry) {
+    fn admit(&mut self, mut entry: Box<super::entry::Entry>) {
         let now = self.now();
         // A clock that was not set yet when the job was made says nothing of its age.
         let age = if entry.core.modified.as_millis() < PLAUSIBLE { Duration::ZERO } else { now.wall.since(entry.core.modified) };

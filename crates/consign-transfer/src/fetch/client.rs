@@ -21,7 +21,7 @@ use super::{
     pool::{After, Connection, Key, Pool},
     proxy::{Route, routes},
     task::{FileFacts, JobContext, Retry},
-    tls::Tls,
+    tls::{Protocols, Tls},
     trouble::Trouble,
 };
 use crate::settings::FetchSettings;
@@ -72,8 +72,9 @@ impl Client {
             .map_err(|_| consign_bits::Failure::refused(common::E_INVALIDARG, "fetch.user_agent has characters that no header may have"))?;
         // Zero would mean that nothing ever succeeds.
         let seconds = |seconds: u32| Duration::from_secs(seconds.max(1).into());
+        let protocols = if settings.http2 { Protocols::Http1And2 } else { Protocols::Http1 };
         Ok(Self {
-            connector: Connector::new(seconds(settings.connect_timeout), Tls::new(settings.ca_file.clone())),
+            connector: Connector::new(seconds(settings.connect_timeout), Tls::new(settings.ca_file.clone(), protocols)),
             pool: Pool::default(),
             redirects: settings.redirects,
             stall_timeout: seconds(settings.stall_timeout),

@@ -17,6 +17,7 @@ use super::{
     local::Copying,
     ranges::{Glue, Part},
     sink::Sink,
+    stage::Stages,
     syncer::Syncer,
     task::{Checkpoint, FileFacts, FileTask, JobContext, Observer, Outcome, Validator},
     trouble::{At, Trouble},
@@ -26,6 +27,7 @@ use super::{
 pub(super) struct Download<'a> {
     pub(super) client: &'a Client,
     pub(super) syncer: &'a Syncer,
+    pub(super) stages: &'a Stages,
     pub(super) task: &'a FileTask,
     pub(super) context: &'a JobContext,
     pub(super) observer: &'a Arc<dyn Observer>,
@@ -84,6 +86,7 @@ impl<'a> Download<'a> {
     pub(super) fn new(
         client: &'a Client,
         syncer: &'a Syncer,
+        stages: &'a Stages,
         task: &'a FileTask,
         context: &'a JobContext,
         observer: &'a Arc<dyn Observer>,
@@ -93,6 +96,7 @@ impl<'a> Download<'a> {
         Self {
             client,
             syncer,
+            stages,
             task,
             context,
             observer,
@@ -276,7 +280,7 @@ impl<'a> Download<'a> {
     /// Appends bytes that came.
     pub(super) async fn take(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
         if let Some(sink) = &mut self.sink {
-            sink.write(bytes)?;
+            sink.write(bytes).await?;
         }
         self.received += bytes.len() as u64;
         self.took().await
@@ -307,8 +311,16 @@ impl<'a> Download<'a> {
         if let Some(sink) = &mut self.sink {
             sink.finish(modified)?;
         }
-        self.sync().await?;
-        self.verify().await
+        self.observer.arrived();
+        if self.task.checksum.is_some() {
+            self.sync().await?;
+            return self.verify().await;
+        }
+        // The end of the fetch tells of the same checkpoint in a moment.
+        match &mut self.sink {
+            Some(sink) => sink.sync(self.syncer).await,
+            None => Ok(()),
+        }
     }
 
     async fn verify(&mut self) -> Result<(), Trouble> {

@@ -12,6 +12,7 @@ use super::{
     download::Download,
     head::Asked,
     local,
+    stage::Stages,
     syncer::Syncer,
     task::{Checkpoint, FetchFailure, FileFacts, FileTask, JobContext, Observer, Outcome},
     trouble::Trouble,
@@ -23,6 +24,7 @@ use crate::{files::local_failure, settings::FetchSettings};
 pub(crate) struct Fetcher {
     client: Arc<Client>,
     syncer: Syncer,
+    stages: Stages,
 }
 
 impl Fetcher {
@@ -32,7 +34,7 @@ impl Fetcher {
     /// A setting is not valid, or no thread could be started.
     pub(crate) fn new(settings: &FetchSettings) -> Result<Self, Failure> {
         let syncer = Syncer::start().map_err(|error| local_failure(&error, "start a thread that syncs", "/".as_ref()))?;
-        Ok(Self { client: Arc::new(Client::new(settings)?), syncer })
+        Ok(Self { client: Arc::new(Client::new(settings)?), syncer, stages: Stages::new() })
     }
 
     /// Fetches one file into its temporary file, until it is whole, verified and synced, until it
@@ -44,7 +46,7 @@ impl Fetcher {
         observer: Arc<dyn Observer>,
         stop: CancellationToken,
     ) -> Outcome {
-        Download::new(&self.client, &self.syncer, &task, &context, &observer).run(stop).await
+        Download::new(&self.client, &self.syncer, &self.stages, &task, &context, &observer).run(stop).await
     }
 
     /// Asks for size and validators of a file, and moves nothing of it (HEAD).

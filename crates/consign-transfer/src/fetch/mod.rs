@@ -27,6 +27,7 @@ mod tunnel;
 
 mod digest;
 mod sink;
+mod stage;
 mod syncer;
 
 mod trouble;

@@ -72,7 +72,19 @@ impl Download<'_> {
     }
 
     /// Writes a body of `length` bytes, or of as many as come.
-    async fn receive(&mut self, mut body: Reader, length: Option<u64>) -> Result<(), Trouble> {
+    async fn receive(&mut self, body: Reader, length: Option<u64>) -> Result<(), Trouble> {
+        if let Some(sink) = &mut self.sink {
+            sink.stage(length, self.stages);
+        }
+        let received = self.receive_all(body, length).await;
+        let written = match &mut self.sink {
+            Some(sink) => sink.unstage().await,
+            None => Ok(()),
+        };
+        received.and(written)
+    }
+
+    async fn receive_all(&mut self, mut body: Reader, length: Option<u64>) -> Result<(), Trouble> {
         let mut left = length;
         while let Some(bytes) = body.next().await? {
             if let Some(left) = &mut left {

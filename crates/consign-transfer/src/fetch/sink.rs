@@ -1,7 +1,7 @@
 //! The temporary file while it is written.
 //!
-//! Owns the file and knows which of its bytes are on the disk. Writing is done in place, because
-//! the runtime serves nothing but transfers; whatever waits for the disk is done elsewhere.
+//! Owns the file and knows which of its bytes are on the disk. Small writes are done in place,
+//! because the runtime serves nothing but transfers; whatever waits for the disk is done elsewhere.
 
 use std::{
     fs::File,
@@ -16,6 +16,7 @@ use rustix::{fs::FallocateFlags, io::Errno};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
+    stage::{Stage, Stages},
     syncer::{Syncer, Unsynced},
     task::FileTask,
     trouble::Trouble,
@@ -37,8 +38,10 @@ pub(super) struct Sink {
     path: PathBuf,
     /// Whether the name of the file may not be on disk yet.
     is_new: bool,
-    /// So many bytes are in the file.
+    /// So many bytes are in the file, or on their way there.
     written: u64,
+    /// Where they wait that are on their way.
+    stage: Option<Stage>,
     /// So many were synced.
     synced: u64,
     /// When the first byte was written that no sync covers.
@@ -63,6 +66,7 @@ impl Sink {
             // An earlier run may have made it, and ended before any sync.
             is_new: synced == 0,
             written: synced,
+            stage: None,
             synced,
             dirty_since: None,
             opened: std::time::Instant::now(),
@@ -70,7 +74,7 @@ impl Sink {
         })
     }
 
-    /// So many bytes are in the file, synced or not.
+    /// So many bytes were appended, synced or not.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
@@ -107,11 +111,51 @@ impl Sink {
         }
     }
 
+    /// Takes the way past the page cache for what comes, if that is much, until
+    /// [`Sink::unstage`].
+    pub(super) fn stage(&mut self, coming: Option<u64>, stages: &Stages) {
+        if self.stage.is_none() && coming.is_some_and(|coming| coming >= Stages::LARGE) {
+            self.stage = stages.begin(&self.file, self.written);
+        }
+    }
+
+    /// Writes what is on its way, and waits for it.
+    pub(super) async fn unstage(&mut self) -> Result<(), Trouble> {
+        let Some(stage) = &mut self.stage else { return Ok(()) };
+        let result = stage.finish().await;
+        let result = self.staged(result);
+        self.stage = None;
+        result
+    }
+
     /// Appends `bytes`.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.file.write_all_at(bytes, self.written).map_err(|error| self.trouble(&error, "write"))?;
-        self.has_written(bytes.len() as u64);
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        if let Some(stage) = &mut self.stage {
+            // Counted first: what is told of the stage is what is missing from this.
+            self.written += bytes.len() as u64;
+            let result = stage.append(bytes).await;
+            self.staged(result)?;
+            self.has_written(0);
+        } else {
+            self.file.write_all_at(bytes, self.written).map_err(|error| self.trouble(&error, "write"))?;
+            self.has_written(bytes.len() as u64);
+        }
         Ok(())
+    }
+
+    /// Takes note of what came of staged writes.
+    fn staged(&mut self, result: io::Result<()>) -> Result<(), Trouble> {
+        let Err(error) = result else { return Ok(()) };
+        self.written = self.in_file();
+        if let Some(stage) = &mut self.stage {
+            stage.forget();
+        }
+        Err(self.trouble(&error, "write"))
+    }
+
+    /// So many bytes are in the file for certain.
+    fn in_file(&self) -> u64 {
+        self.written - self.stage.as_ref().map_or(0, Stage::pending)
     }
 
     /// Takes note of bytes that were appended by somebody else.
@@ -125,7 +169,7 @@ impl Sink {
     pub(super) async fn write_back(&mut self) -> Result<bool, Trouble> {
         let mut moved = false;
         if let Some((position, running)) = &mut self.running
-            && (running.is_finished() || self.written - *position >= AHEAD_BYTES)
+            && (running.is_finished() || self.written.saturating_sub(*position) >= AHEAD_BYTES)
         {
             let position = *position;
             let result = running.await;
@@ -133,10 +177,18 @@ impl Sink {
             self.settle(position, result.map_err(|error| Trouble::worker(&error))?)?;
             moved = true;
         }
-        let is_due = self.written - self.synced >= SYNC_BYTES || self.dirty_since.is_some_and(|since| since.elapsed() >= SYNC_TIME);
-        if self.running.is_none() && is_due && self.written > self.synced {
+        if self.running.is_some() {
+            return Ok(moved);
+        }
+        let is_late = self.dirty_since.is_some_and(|since| since.elapsed() >= SYNC_TIME);
+        if is_late && let Some(stage) = &mut self.stage {
+            let flushed = stage.flush().await;
+            self.staged(flushed)?;
+        }
+        let in_file = self.in_file();
+        if in_file > self.synced && (is_late || in_file - self.synced >= SYNC_BYTES) {
             let unsynced = self.unsynced();
-            self.running = Some((self.written, tokio::task::spawn_blocking(move || unsynced.sync())));
+            self.running = Some((in_file, tokio::task::spawn_blocking(move || unsynced.sync())));
             self.dirty_since = None;
         }
         Ok(moved)
@@ -144,6 +196,7 @@ impl Sink {
 
     /// Syncs everything, and waits for it.
     pub(super) async fn sync(&mut self, syncer: &Syncer) -> Result<(), Trouble> {
+        self.unstage().await?;
         if let Some((position, running)) = self.running.take() {
             let result = running.await.map_err(|error| Trouble::worker(&error))?;
             self.settle(position, result)?;
@@ -180,6 +233,9 @@ impl Sink {
             // The kernel may have dropped what it could not write, and says so only once: what is
             // behind the last good sync is written again, never read back.
             self.written = self.synced;
+            if let Some(stage) = &mut self.stage {
+                stage.forget();
+            }
             return Err(self.trouble(&error, "sync"));
         }
         self.synced = position;
@@ -219,10 +275,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let syncer = Syncer::start().unwrap();
         let mut sink = Sink::open(&task(folder.path())).unwrap();
-        sink.write(b"0123456789").unwrap();
+        sink.write(b"0123456789").await.unwrap();
         sink.sync(&syncer).await.unwrap();
         assert_eq!((sink.written(), sink.synced()), (10, 10));
-        sink.write(b"abcdef").unwrap();
+        sink.write(b"abcdef").await.unwrap();
         let trouble = sink.settle(16, Err(Errno::IO.into())).unwrap_err();
         assert_eq!(trouble.failure.code, consign_core::common::ERROR_IO_DEVICE);
         assert_eq!((sink.written(), sink.synced()), (10, 10), "what the kernel may have dropped is written again");
@@ -234,7 +290,7 @@ mod tests {
         let task = task(folder.path());
         let mut sink = Sink::open(&task).unwrap();
         sink.reserve(1 << 20).unwrap();
-        sink.write(b"0123456789").unwrap();
+        sink.write(b"0123456789").await.unwrap();
         sink.finish(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5))).unwrap();
         sink.sync(&Syncer::start().unwrap()).await.unwrap();
         let metadata = folder.path().join(&task.temporary_name).metadata().unwrap();
@@ -250,7 +306,7 @@ mod tests {
         let piece = vec![7; 1 << 20];
         let mut moved = 0;
         while moved < 3 {
-            sink.write(&piece).unwrap();
+            sink.write(&piece).await.unwrap();
             moved += usize::from(sink.write_back().await.unwrap());
             assert!(sink.written() < 4 << 30, "no sync ever ended");
         }

@@ -84,6 +84,8 @@ pub(crate) trait Observer: Send + Sync {
     /// So many bytes of the result are in the temporary file, synced or not. It can go back to
     /// zero, when the file changed on the server or has to be fetched again from its start.
     fn reached(&self, position: u64);
+    /// All bytes are in the temporary file: what is left of the fetch is the disk's work alone.
+    fn arrived(&self);
     /// So much is safe on disk. A restart from zero is told here before the temporary file is cut,
     /// and must be stored before this returns: this call alone may block for that. Otherwise a
     /// power cut soon after could leave a checkpoint that speaks of bytes which are no more.

@@ -15,26 +15,34 @@ use super::trouble::Trouble;
 #[derive(Debug)]
 pub(super) struct Tls {
     ca_file: Option<PathBuf>,
+    protocols: Protocols,
     config: OnceCell<Arc<ClientConfig>>,
 }
 
+/// What is offered to servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocols {
+    Http1,
+    Http1And2,
+}
+
 impl Tls {
-    pub(super) fn new(ca_file: Option<PathBuf>) -> Self {
-        Self { ca_file, config: OnceCell::new() }
+    pub(super) fn new(ca_file: Option<PathBuf>, protocols: Protocols) -> Self {
+        Self { ca_file, protocols, config: OnceCell::new() }
     }
 
     /// What connects. `protocols` are offered by ALPN.
     pub(super) async fn connector(&self) -> Result<TlsConnector, Trouble> {
         // A failure is not kept: the next attempt reads again.
         let config = self.config.get_or_try_init(|| async {
-            let ca_file = self.ca_file.clone();
-            tokio::task::spawn_blocking(|| config(ca_file)).await.map_err(|error| Trouble::worker(&error))?
+            let (ca_file, protocols) = (self.ca_file.clone(), self.protocols);
+            tokio::task::spawn_blocking(move || config(ca_file, protocols)).await.map_err(|error| Trouble::worker(&error))?
         });
         Ok(TlsConnector::from(Arc::clone(config.await?)))
     }
 }
 
-fn config(ca_file: Option<PathBuf>) -> Result<Arc<ClientConfig>, Trouble> {
+fn config(ca_file: Option<PathBuf>, protocols: Protocols) -> Result<Arc<ClientConfig>, Trouble> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
@@ -67,7 +75,10 @@ fn config(ca_file: Option<PathBuf>) -> Result<Arc<ClientConfig>, Trouble> {
         .map_err(|error| channel(&error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = match protocols {
+        Protocols::Http1 => vec![b"http/1.1".to_vec()],
+        Protocols::Http1And2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+    };
     Ok(Arc::new(config))
 }
 
@@ -129,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unreadable_file_of_authorities_is_told() {
-        let trouble = Tls::new(Some("/none/at/all".into())).connector().await.err().unwrap();
+        let trouble = Tls::new(Some("/none/at/all".into()), Protocols::Http1).connector().await.err().unwrap();
         assert!(trouble.failure.sentence.contains("/none/at/all"), "{}", trouble.failure.sentence);
     }
 }

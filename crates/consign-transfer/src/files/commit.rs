@@ -4,7 +4,8 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    path::PathBuf,
+    path::Path,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -59,7 +60,7 @@ pub(crate) enum Committed {
 /// A folder stands under the final name, or the folder cannot be worked in: the temporary file
 /// stays. `ERROR_FILE_NOT_FOUND`: there is neither a temporary nor a final file.
 pub(crate) fn commit_many(files: &[Commit<'_>]) -> Vec<Result<Committed, Failure>> {
-    let mut folders: Vec<(&PathBuf, Result<Folder, Failure>)> = Vec::new();
+    let mut folders: Vec<(&Arc<Path>, Result<Folder, Failure>)> = Vec::new();
     let mut position = std::collections::HashMap::new();
     let mut answers = Vec::with_capacity(files.len());
     for file in files {
@@ -171,7 +172,7 @@ pub(crate) fn set_modified(file: &File, modified: SystemTime) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::OsString, os::unix::fs::MetadataExt, path::Path, time::Duration};
+    use std::{ffi::OsString, os::unix::fs::MetadataExt, time::Duration};
 
     use super::*;
 
@@ -182,7 +183,7 @@ mod tests {
     const TEMPORARY: &str = ".BIT0123456789abcdef.tmp";
 
     fn place(folder: &Path, name: &str) -> Place {
-        Place { folder: folder.canonicalize().unwrap(), name: name.into() }
+        Place { folder: folder.canonicalize().unwrap().into(), name: name.into() }
     }
 
     fn temporary() -> OsString {
@@ -246,7 +247,7 @@ mod tests {
         for name in names.iter().skip(1) {
             std::fs::write(folder.path().join(name), "content").unwrap();
         }
-        let gone = Place { folder: folder.path().join("gone"), name: "file".into() };
+        let gone = Place { folder: folder.path().join("gone").into(), name: "file".into() };
         let mut commits: Vec<_> = places
             .iter()
             .zip(&names)
@@ -269,6 +270,6 @@ mod tests {
             discard(&at, &temporary()).unwrap();
         }
         assert!(!folder.path().join(TEMPORARY).exists());
-        discard(&Place { folder: "/none/at/all".into(), name: "x".into() }, &temporary()).unwrap();
+        discard(&Place { folder: Path::new("/none/at/all").into(), name: "x".into() }, &temporary()).unwrap();
     }
 }

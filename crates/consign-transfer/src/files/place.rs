@@ -1,10 +1,12 @@
 //! Where a file goes.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use consign_bits::{ErrorContext, Failure};
@@ -18,7 +20,7 @@ use super::errors::local_failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The folder: absolute, and free of symbolic links.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Arc<Path>,
     /// The name in it.
     pub(crate) name: OsString,
 }
@@ -35,7 +37,13 @@ impl Place {
     /// # Errors
     /// `E_INVALIDARG`, `ERROR_PATH_NOT_FOUND`, `E_ACCESSDENIED`, `ERROR_WRITE_PROTECT`,
     /// `ERROR_FILENAME_EXCED_RANGE`, `ERROR_DIRECTORY`.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(path: &Path) -> Result<Self, Failure> {
+        Self::check_with(path, &mut HashMap::new())
+    }
+
+    /// The same for one of many, whose folders were looked at already.
+    pub(crate) fn check_with(path: &Path, known: &mut HashMap<PathBuf, Arc<Path>>) -> Result<Self, Failure> {
         let bytes = path.as_os_str().as_bytes();
         let shown = path.display();
         let invalid = |sentence: String| Failure::refused(common::E_INVALIDARG, sentence);
@@ -57,13 +65,21 @@ impl Place {
         if name.len() > NAME_BYTES {
             return Err(Failure::refused(common::ERROR_FILENAME_EXCED_RANGE, format!("a file name has at most {NAME_BYTES} bytes")));
         }
-        let folder = folder.canonicalize().map_err(|error| refused(&error, folder))?;
-        let place = Self { folder, name: name.to_owned() };
+        let (place, is_known) = match known.get(folder) {
+            Some(real) => (Self { folder: Arc::clone(real), name: name.to_owned() }, true),
+            None => {
+                let real = folder.canonicalize().map_err(|error| refused(&error, folder))?;
+                (Self { folder: real.into(), name: name.to_owned() }, false)
+            }
+        };
         if place.path().as_os_str().len() > PATH_BYTES {
             let sentence = format!("the real path of {shown} has more than {PATH_BYTES} bytes");
             return Err(Failure::refused(common::ERROR_FILENAME_EXCED_RANGE, sentence));
         }
-        place.check_folder()?;
+        if !is_known {
+            place.check_folder()?;
+            known.insert(folder.to_owned(), Arc::clone(&place.folder));
+        }
         place.check_target()?;
         Ok(place)
     }
@@ -78,7 +94,7 @@ impl Place {
         if !metadata.is_dir() {
             return Err(Failure::refused(common::ERROR_DIRECTORY, format!("{} is not a folder", self.folder.display())));
         }
-        rustix::fs::accessat(rustix::fs::CWD, &self.folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        rustix::fs::accessat(rustix::fs::CWD, &*self.folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
             .map_err(|error| refused(&error.into(), &self.folder))
     }
 
@@ -124,7 +140,7 @@ mod tests {
         std::fs::create_dir_all(real.join("a")).unwrap();
         std::os::unix::fs::symlink("a", real.join("link")).unwrap();
         let place = Place::check(&real.join("link/../a/./file")).unwrap();
-        assert_eq!(place, Place { folder: real.join("a"), name: "file".into() });
+        assert_eq!(place, Place { folder: real.join("a").into(), name: "file".into() });
         assert_eq!(Place::check(&real.join("link/x")).unwrap().path(), real.join("a/x"));
         std::os::unix::fs::symlink("/etc/passwd", real.join("a/l")).unwrap();
         assert!(Place::check(&real.join("a/l")).is_ok(), "a link in the file's own place is replaced");

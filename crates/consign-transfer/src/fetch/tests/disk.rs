@@ -60,7 +60,7 @@ async fn a_link_in_place_of_the_folder_is_not_followed() {
     let other = bench.task.place.folder.join("other");
     std::fs::create_dir(&other).unwrap();
     std::os::unix::fs::symlink(&other, &folder).unwrap();
-    bench.task.place.folder = folder;
+    bench.task.place.folder = folder.into();
     bench.fails_for_ever(common::ERROR_CANT_ACCESS_FILE, ErrorContext::LocalFile).await;
     assert_eq!(std::fs::read_dir(other).unwrap().count(), 0);
 }
@@ -69,7 +69,7 @@ async fn a_link_in_place_of_the_folder_is_not_followed() {
 async fn a_vanished_folder_is_told_and_can_come_back() {
     let mut bench = Bench::new(Resource::new(body()));
     let folder = bench.task.place.folder.join("folder");
-    bench.task.place.folder = folder.clone();
+    bench.task.place.folder = folder.clone().into();
     let failure = bench.fails_for_ever(common::ERROR_PATH_NOT_FOUND, ErrorContext::LocalFile).await;
     assert!(failure.failure.sentence.contains("consign job resume"), "{}", failure.failure.sentence);
     std::fs::create_dir(folder).unwrap();
@@ -120,7 +120,7 @@ async fn a_full_disk_is_told_at_once_and_resumed_later() {
     let Some(disk) = SmallDisk::mount() else { return };
     let body = Body::pattern(1, 800_000);
     let mut bench = Bench::new(Resource::new(body.clone()));
-    bench.task.place.folder = disk.0.path().canonicalize().unwrap();
+    bench.task.place.folder = disk.0.path().canonicalize().unwrap().into();
     let filler = disk.0.path().join("filler");
     std::fs::write(&filler, vec![1; 600_000]).unwrap();
     let failure = bench.fails_for_ever(common::ERROR_DISK_FULL, ErrorContext::LocalFile).await;
@@ -136,7 +136,7 @@ async fn a_disk_that_fills_keeps_what_is_safe() {
     let body = Body::pattern(1, 800_000);
     // Without a length nothing can be reserved.
     let mut bench = Bench::new(Resource::new(body.clone()).framing(consign_testkit::server::Framing::Chunked).then(Fault::None));
-    bench.task.place.folder = disk.0.path().canonicalize().unwrap();
+    bench.task.place.folder = disk.0.path().canonicalize().unwrap().into();
     let filler = disk.0.path().join("filler");
     std::fs::write(&filler, vec![1; 600_000]).unwrap();
     let failure = bench.fails_for_ever(common::ERROR_DISK_FULL, ErrorContext::LocalFile).await;

@@ -56,6 +56,8 @@ impl Observer for Heard {
         self.reached.send_replace(position);
     }
 
+    fn arrived(&self) {}
+
     fn checkpoint(&self, checkpoint: Checkpoint) {
         self.checkpoints.lock().unwrap().push(checkpoint);
     }

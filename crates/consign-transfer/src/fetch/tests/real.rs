@@ -14,9 +14,10 @@ async fn nginx_gives_files_by_http_1_and_2_and_they_go_on() {
         println!("skipped: nginx is not installed");
         return;
     };
-    for url in [nginx.url("/file"), nginx.tls_url("/file")] {
+    for (url, http2) in [(nginx.url("/file"), false), (nginx.tls_url("/file"), false), (nginx.tls_url("/file"), true)] {
         let mut bench = Bench::new(Resource::new(""));
         bench.trust(&nginx.ca_pem());
+        bench.settings.http2 = http2;
         bench.task.url = url;
         let checkpoint = bench.done(&body).await;
         bench.go_on_from(Checkpoint { synced: 15_000_000, ..checkpoint });
