@@ -1,6 +1,7 @@
 //! Where everything is done: folders on one disk, nginx, and the programs that are there.
 
 use std::{
+    cell::Cell,
     env,
     fs::{self, File},
     io::{self, IsTerminal, Write},
@@ -34,10 +35,14 @@ pub(crate) struct Ground {
     /// Whether nginx and the contenders have processors of their own.
     pub(crate) pinned: bool,
     folder: TempDir,
+    turns: Cell<usize>,
 }
 
 /// nginx as it is run for real work: `sendfile`, no log of each request, connections that are kept.
 const DIRECTIVES: &str = "sendfile on; tcp_nopush on; access_log off; keepalive_requests 1000000; ssl_protocols TLSv1.3;";
+
+/// Larger ones are deleted after their turn.
+const SMALL: u64 = 1 << 20;
 
 /// Memory that is touched beyond what a turn will surely use.
 const SLACK: u64 = 512 << 20;
@@ -75,16 +80,16 @@ impl Ground {
         }
         fs::write(folder.path().join("authority.pem"), nginx.ca_pem())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(Self { runtime, nginx, tools, program, rounds: options.rounds(), pinned, folder })
+        Ok(Self { runtime, nginx, tools, program, rounds: options.rounds(), pinned, folder, turns: Cell::new(0) })
     }
 
     pub(crate) fn served(&self) -> PathBuf {
         self.folder.path().join("served")
     }
 
-    /// Where files go. Empty before each turn.
+    /// Where the files of this turn go. Empty before it.
     pub(crate) fn fetched(&self) -> PathBuf {
-        self.folder.path().join("fetched")
+        self.folder.path().join("fetched").join(self.turns.get().to_string())
     }
 
     pub(crate) fn authority(&self) -> PathBuf {
@@ -111,8 +116,17 @@ impl Ground {
 
     /// Makes every turn begin alike: nothing fetched yet, nothing left for the disk to write, and
     /// `bytes` of memory that a virtual machine need not ask its host for first.
+    ///
+    /// Every turn has a folder of its own. Large files are deleted after their turn; small ones stay
+    /// until the end, because some file systems look long for a free place where many were deleted a
+    /// moment ago, and the next one would pay for that.
     pub(crate) fn prepare(&self, bytes: u64) -> Outcome {
-        fs::remove_dir_all(self.fetched())?;
+        if let Ok(large) = fs::metadata(self.fetched().join("file"))
+            && large.len() > SMALL
+        {
+            fs::remove_dir_all(self.fetched())?;
+        }
+        self.turns.set(self.turns.get() + 1);
         fs::create_dir(self.fetched())?;
         rustix::fs::syncfs(File::open(self.folder.path())?)?;
         touch(bytes + SLACK);

@@ -51,15 +51,11 @@ impl File {
 
 pub(super) fn plain(ground: &Ground, file: &File) -> Outcome<Row> {
     let url = ground.nginx.url("/large");
-    let target = ground.fetched().join("file");
-    let bare = {
-        let (url, target) = (url.clone(), target.clone());
-        Contender::new("bare loop of 1 MiB", move || {
-            let mut command = Command::new(env::current_exe()?);
-            without_environment(&mut command);
-            measure::run(command.arg("bare-loop").arg(&url).arg(&target), LIMIT)
-        })
-    };
+    let bare = Contender::new("bare loop of 1 MiB", || {
+        let mut command = Command::new(env::current_exe()?);
+        without_environment(&mut command);
+        measure::run(command.arg("bare-loop").arg(&url).arg(target(ground)), LIMIT)
+    });
     let title = file.title("plain HTTP");
     let (mut row, scores) = contest(ground, file, &title, "plain", &url, None, vec![bare])?;
     row.at_most("wall / curl, the sync included", 0.65, ratio(&scores, "curl", Score::wall), "");
@@ -90,19 +86,23 @@ fn contest<'a>(
     more: Vec<Contender<'a>>,
 ) -> Outcome<(Row, Vec<Score>)> {
     let service = ground.service(name)?;
-    let target = ground.fetched().join("file");
-    let mut contenders = vec![Contender::new("consign", || get(ground, &service, url, &target))];
+    let mut contenders = vec![Contender::new("consign", || get(ground, &service, url, &target(ground)))];
     for tool in &ground.tools {
-        let target = target.clone();
-        contenders.push(Contender::new(tool.tool.name(), move || measure::run(&mut tool.one_file(url, &target, authority), LIMIT)));
+        let turn = move || measure::run(&mut tool.one_file(url, &target(ground), authority), LIMIT);
+        contenders.push(Contender::new(tool.tool.name(), turn));
     }
     contenders.extend(more);
-    let (scores, remarks) = hold(ground, title, file.bytes, contenders, |round| file.check(&target, round))?;
+    let (scores, remarks) = hold(ground, title, file.bytes, contenders, |round| file.check(&target(ground), round))?;
     service.stop(&ground.runtime)?;
     let mut row = Row::of_scores(title.to_owned(), &scores);
     row.remarks = remarks;
     row.remarks.push("consign: client and service, synced; nobody else syncs".into());
     Ok((row, scores))
+}
+
+/// Where it goes in this turn.
+fn target(ground: &Ground) -> PathBuf {
+    ground.fetched().join("file")
 }
 
 fn get(ground: &Ground, service: &Service, url: &str, target: &Path) -> Outcome<Turn> {

@@ -33,25 +33,23 @@ pub(super) fn row(ground: &Ground, count: usize) -> Outcome<Row> {
 
     let title = format!("one job of {count} files of 4 KiB, each durable before it is reported");
     let service = ground.service("files")?;
-    let target = ground.fetched();
     let mut contenders = vec![Contender::new("consign", || {
         let before = service.cpu()?;
         measure::reset_peak(service.process());
-        let client = measure::run(ground.consign(&service).arg("get").args(&urls).arg("-o").arg(&target), LIMIT)?;
+        let client = measure::run(ground.consign(&service).arg("get").args(&urls).arg("-o").arg(ground.fetched()), LIMIT)?;
         Ok(Turn { cpu: client.cpu + service.cpu()?.saturating_sub(before), peak: service.peak(), ..client })
     })];
     for tool in &ground.tools {
         let list = if tool.tool == Tool::Curl { &for_curl } else { &list };
-        let target = &target;
         let name = match tool.tool {
             Tool::Curl => "curl --parallel",
             Tool::Wget => "wget",
             Tool::Wget2 => "wget2 --max-threads=16",
             Tool::Aria2 => "aria2c -j16",
         };
-        contenders.push(Contender::new(name, move || measure::run(&mut tool.many_files(list, target), LIMIT)));
+        contenders.push(Contender::new(name, move || measure::run(&mut tool.many_files(list, &ground.fetched()), LIMIT)));
     }
-    let (scores, remarks) = hold(ground, &title, 256 << 20, contenders, |_| check(&target, &names))?;
+    let (scores, remarks) = hold(ground, &title, 256 << 20, contenders, |_| check(&ground.fetched(), &names))?;
     service.stop(&ground.runtime)?;
     let mut row = Row::of_scores(title, &scores);
     row.remarks = remarks;

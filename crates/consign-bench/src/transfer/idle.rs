@@ -37,6 +37,7 @@ pub(super) fn row(ground: &Ground, count: usize) -> Outcome<Row> {
     let mut readings = Vec::new();
     let mut row =
         Row { title: format!("{count} suspended jobs stored, and {FEW} beside them"), columns: vec!["few", "many"], ..Row::default() };
+    ground.prepare(0)?;
     let (mut starts, mut rest) = (Vec::new(), Vec::new());
     for (jobs, name) in [(FEW, "few"), (count, "many")] {
         progress(&format!("{jobs} jobs are made"));

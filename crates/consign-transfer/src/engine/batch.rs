@@ -81,6 +81,21 @@ impl Batch {
         }
     }
 
+    /// Whether it changes this job.
+    pub(super) fn is_about(&self, id: JobId) -> bool {
+        self.before.contains_key(&id) || self.added.contains(&id) || self.cores.contains(&id) || self.removed.contains(&id)
+    }
+
+    /// Whether it adds files to this job.
+    pub(super) fn has_new_files(&self, entry: &Entry) -> bool {
+        self.added.contains(&entry.core.id) || self.before.get(&entry.core.id).is_some_and(|before| before.length < entry.files.len())
+    }
+
+    /// What was decided for this job needs no storing, and stands whatever becomes of the rest.
+    pub(super) fn settle(&mut self, id: JobId) {
+        self.before.remove(&id);
+    }
+
     pub(super) fn needs_storing(&self) -> bool {
         let notices = self.notices_added.len() + self.notices_removed.len();
         notices > 0 || !(self.named.is_empty() && self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())

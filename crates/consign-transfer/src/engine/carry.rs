@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     api::JobEvent,
-    batch::Effect,
+    batch::{Batch, Effect},
     entry::{Afterwards, FileEntry, Setback, Stage},
     notice::NoticeKind,
     report::{Meter, Report},
@@ -29,6 +29,9 @@ const MOST_PROBED: usize = consign_bits::limits::FILES_PER_JOB as usize;
 /// Files that wait for the disk at the same time, of all jobs. Many share one sync; each holds two
 /// descriptors and some memory.
 const MOST_SETTLING: u32 = 256;
+
+/// What comes before all background jobs that wait.
+const FIRST_BACKGROUND: (Priority, u64, JobId) = (Priority::High, 0, JobId::new(Guid::NULL));
 
 impl Setback {
     /// Whether other files of the job would meet the same: the server named a time, or could not
@@ -105,9 +108,8 @@ impl Service {
     /// Lets the scheduler decide until it has nothing more to say.
     pub(super) fn schedule(&mut self) {
         let quiet = |service: &Self, id: &JobId| service.jobs.get(id).is_some_and(|entry| entry.activity.fetching == 0);
-        let first_background = (Priority::High, 0, JobId::new(Guid::NULL));
         let foreground: Vec<JobId> =
-            self.index.queued.range(..first_background).map(|(_, _, id)| *id).filter(|id| quiet(self, id)).collect();
+            self.index.queued.range(..FIRST_BACKGROUND).map(|(_, _, id)| *id).filter(|id| quiet(self, id)).collect();
         for id in foreground {
             // Scheduling cannot be refused; neither can it below.
             let _ = self.step(id, Event::Picked);
@@ -115,7 +117,7 @@ impl Service {
         let slice = std::time::Duration::from_secs(self.settings.jobs.time_slice.max(1).into());
         loop {
             let next =
-                self.index.queued.range(first_background..).map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
+                self.index.queued.range(FIRST_BACKGROUND..).map(|(priority, _, id)| (*priority, *id)).find(|(_, id)| quiet(self, id));
             let running = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..);
             let running: Vec<Running> = running
                 .filter_map(|(priority, id)| match self.jobs.get(id).filter(|entry| !entry.only_settles())?.core.machine.state {
@@ -135,15 +137,42 @@ impl Service {
         }
     }
 
-    /// Starts fetches as far as there is room, one for each hungry job in turn.
-    pub(super) fn feed(&mut self) {
+    /// Uses the room that an arrival made, while a commit is under way: only for what that commit is
+    /// not about.
+    pub(super) fn go_on(&mut self, unstored: &Batch) {
+        if self.closing.is_some() || self.store_retry.is_some() || !self.pending.is_empty() {
+            return;
+        }
+        let quiet = |service: &Self, id: &JobId| service.jobs.get(id).is_some_and(|entry| entry.activity.fetching == 0);
+        let waiting = self.index.queued.range(FIRST_BACKGROUND..).map(|(_, _, id)| *id).find(|id| quiet(self, id));
+        let mut running = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..);
+        let is_free = running.all(|(_, id)| self.jobs.get(id).is_some_and(|entry| entry.only_settles()));
+        if let Some(id) = waiting.filter(|id| is_free && !unstored.is_about(*id) && !self.batch.is_about(*id)) {
+            let _ = self.step(id, Event::Picked);
+            // That a job runs is not stored: there is nothing to wait for, and nothing to take back.
+            self.batch.settle(id);
+            for effect in std::mem::take(&mut self.batch.effects) {
+                self.act(effect);
+            }
+        }
+        self.feed(Some(unstored));
+    }
+
+    /// Starts fetches as far as there is room, one for each hungry job in turn; but none of a file that
+    /// is not stored yet.
+    pub(super) fn feed(&mut self, unstored: Option<&Batch>) {
         // What is decided again may end or undo the attempts that would be fed.
         if !self.pending.is_empty() {
             return;
         }
+        let mut left_out = Vec::new();
         while self.fetches - self.settling < self.settings.fetch.at_once.max(1) && self.settling < MOST_SETTLING {
-            let Some(id) = self.hungry.pop_front() else { return };
+            let Some(id) = self.hungry.pop_front() else { break };
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
+            if unstored.is_some_and(|batch| batch.has_new_files(entry)) {
+                left_out.push(id);
+                continue;
+            }
             entry.activity.hungry = false;
             let Some(attempt) = entry.core.machine.running() else { continue };
             if entry.moving() >= self.settings.fetch.files_at_once.max(1) {
@@ -164,6 +193,7 @@ impl Service {
                 None => {}
             }
         }
+        self.hungry.extend(left_out);
     }
 
     fn fetch(&mut self, id: JobId, attempt: Attempt, index: usize) {
@@ -192,6 +222,7 @@ impl Service {
             position,
             progressed: AtomicBool::new(false),
             reports: self.reports.clone(),
+            arrivals: self.arrivals.0.clone(),
         });
         entry.activity.fetching += 1;
         self.fetches += 1;

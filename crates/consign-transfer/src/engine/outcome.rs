@@ -7,7 +7,7 @@ use super::{
     handling::{self, Turn},
     naming::Order,
     notice::NoticeKind,
-    report::{Handled, Report},
+    report::{Arrival, Handled, Report},
     service::Service,
 };
 use crate::{
@@ -29,13 +29,6 @@ impl Service {
             }
             self.make_hungry(job);
             self.report(Report::CameOf { job, attempt, file, outcome });
-            return;
-        }
-        if let Report::Arrived { job, file } = report {
-            if let Some(entry) = self.jobs.get_mut(&job) {
-                self.settling += u32::from(entry.activity.settling.insert(file));
-            }
-            self.make_hungry(job);
             return;
         }
         if self.store_retry.is_some() {
@@ -81,7 +74,18 @@ impl Service {
                 }
             }
             Report::NetworkUnwatched => self.network_watched = false,
-            Report::Ended { .. } | Report::Arrived { .. } => {}
+            Report::Ended { .. } => {}
+        }
+    }
+
+    /// What is left of a fetch is the disk's: it makes room for another one.
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        let Arrival { job, attempt, file } = arrival;
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        let is_fetched = entry.files.get(file as usize).is_some_and(|file| file.meter.is_some());
+        if is_fetched && entry.core.machine.running() == Some(attempt) && entry.activity.settling.insert(file) {
+            self.settling += 1;
+            self.make_hungry(job);
         }
     }
 

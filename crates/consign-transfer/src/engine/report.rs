@@ -24,8 +24,6 @@ pub(super) enum Report {
     Progressed { job: JobId, attempt: Attempt },
     /// So much of a file is safe on disk.
     Checkpoint { job: JobId, file: u32, checkpoint: Checkpoint, stored: Option<SyncSender<()>> },
-    /// All bytes of a file came; its fetch goes on until the disk has them.
-    Arrived { job: JobId, file: u32 },
     /// A fetch ended. Comes exactly once for each.
     Ended { job: JobId, attempt: Attempt, file: u32, outcome: Outcome },
     /// What came of a fetch, its end being counted already.
@@ -48,6 +46,15 @@ pub(super) enum Report {
     NetworkUnwatched,
 }
 
+/// All bytes of a file came; its fetch goes on until the disk has them. Nothing is stored for it, so it
+/// waits for no commit: it comes apart from the reports, and may come after the end of its fetch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) job: JobId,
+    pub(super) attempt: Attempt,
+    pub(super) file: u32,
+}
+
 /// What came of naming and deleting a job's files.
 #[derive(Clone, Debug)]
 pub(super) enum Handled {
@@ -64,6 +71,7 @@ pub(super) struct Meter {
     pub(super) progressed: AtomicBool,
     pub(super) synced: AtomicU64,
     pub(super) reports: UnboundedSender<Report>,
+    pub(super) arrivals: UnboundedSender<Arrival>,
 }
 
 impl Meter {
@@ -86,7 +94,8 @@ impl Observer for Meter {
     }
 
     fn arrived(&self) {
-        self.send(Report::Arrived { job: self.job, file: self.file });
+        // As with reports.
+        let _ = self.arrivals.send(Arrival { job: self.job, attempt: self.attempt, file: self.file });
     }
 
     fn checkpoint(&self, checkpoint: Checkpoint) {

@@ -131,6 +131,7 @@ fn open(
         fetcher,
         transfers,
         reports,
+        arrivals: mpsc::unbounded_channel(),
         events,
         jobs: HashMap::new(),
         order: BTreeMap::new(),

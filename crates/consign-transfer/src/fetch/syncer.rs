@@ -6,9 +6,10 @@ use std::{
     os::unix::fs::MetadataExt,
     sync::{Arc, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use crate::files::Folder;
@@ -45,6 +46,9 @@ struct Order {
 /// 4 KiB take 9 s one by one, and 0.3 s in groups).
 const GROUP: usize = 4;
 
+/// Where files come in crowds, the next group waits a moment to be larger.
+const LINGER: Duration = Duration::from_millis(1);
+
 impl Syncer {
     /// A file with at most so many unsynced bytes is small.
     pub(super) const SMALL: u64 = 1 << 20;
@@ -52,10 +56,15 @@ impl Syncer {
     pub(super) fn start() -> io::Result<Self> {
         let (sender, orders) = mpsc::channel::<Order>();
         thread::Builder::new().name("consign-syncer".into()).spawn(move || {
+            let mut crowd = 1;
             while let Ok(first) = orders.recv() {
                 let mut group = vec![first];
-                // What came while the last group was synced.
+                if crowd > 1 {
+                    thread::sleep(LINGER);
+                }
+                // What came meanwhile, and while the last group was synced.
                 group.extend(orders.try_iter());
+                crowd = group.len();
                 sync_group(group);
             }
         })?;
@@ -85,10 +94,32 @@ fn sync_group(mut group: Vec<Order>) {
                 let _ = order.done.send(result.map_err(io::Error::from));
             }
         } else {
-            for order in together {
-                let _ = order.done.send(order.unsynced.sync());
-            }
+            sync_each(together);
         }
+    }
+}
+
+/// Syncs each file, and each folder once.
+fn sync_each(orders: Vec<Order>) {
+    let mut folders: Vec<((u64, u64), Result<(), Errno>)> = Vec::new();
+    for order in orders {
+        let mut result = order.unsynced.file.sync_data();
+        if result.is_ok() && order.unsynced.is_new {
+            result = match order.unsynced.folder.identity() {
+                // Of all names that the group made in it: they were there before the group was taken.
+                Ok(identity) => match folders.iter().find(|(known, _)| *known == identity) {
+                    Some((_, synced)) => synced.map_err(io::Error::from),
+                    None => {
+                        let synced = order.unsynced.folder.sync();
+                        let kept = synced.as_ref().map(|()| ()).map_err(|error| Errno::from_io_error(error).unwrap_or(Errno::IO));
+                        folders.push((identity, kept));
+                        synced
+                    }
+                },
+                Err(error) => Err(error),
+            };
+        }
+        let _ = order.done.send(result);
     }
 }
 

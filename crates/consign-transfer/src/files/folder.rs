@@ -62,6 +62,15 @@ impl Folder {
         }
     }
 
+    /// Its device and its number there: two handles of one folder have the same.
+    ///
+    /// # Errors
+    /// What `fstat(2)` says.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::fstat(&self.0)?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+
     /// Opens a regular file in the folder.
     ///
     /// # Errors
