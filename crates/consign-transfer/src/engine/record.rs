@@ -305,6 +305,7 @@ macro_rules! of_file {
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     /// In the order in which they were made.
+    #[expect(clippy::vec_box, reason = "they move into a map of boxes; unboxed, many would be in memory twice")]
     pub(super) jobs: Vec<Box<Entry>>,
     pub(super) orphans: Vec<PathBuf>,
     /// The id of the next notice.

@@ -111,7 +111,7 @@ fn sync_each(orders: Vec<Order>) {
                     Some((_, synced)) => synced.map_err(io::Error::from),
                     None => {
                         let synced = order.unsynced.folder.sync();
-                        let kept = synced.as_ref().map(|()| ()).map_err(|error| Errno::from_io_error(error).unwrap_or(Errno::IO));
+                        let kept = synced.as_ref().copied().map_err(|error| Errno::from_io_error(error).unwrap_or(Errno::IO));
                         folders.push((identity, kept));
                         synced
                     }
