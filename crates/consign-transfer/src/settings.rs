@@ -100,7 +100,7 @@ pub struct FetchSettings {
     /// How many redirects are followed for one request.
     pub redirects: u32,
     /// Whether HTTP/2 is offered to servers. One connection then carries all files of a server, and
-    /// large files cost about twice the processor time: small frames, and one more window.
+    /// large files cost half as much processor time again: small frames, and one more window.
     pub http2: bool,
     /// Authorities trusted besides those of the system: a file of PEM certificates.
     pub ca_file: Option<PathBuf>,

@@ -52,6 +52,7 @@ pub(super) fn row(ground: &Ground, count: usize) -> Outcome<Row> {
         ..Row::default()
     };
     let service = ground.service("jobs")?;
+    let mut syncs = vec![measure::sync_time(&ground.served())?];
     let mut all_peaks = 0.0_f64;
     let mut rates: Vec<Vec<(f64, f64, f64, f64)>> = vec![Vec::new(); WAYS.len()];
     for round in 0..ground.rounds {
@@ -74,6 +75,7 @@ pub(super) fn row(ground: &Ground, count: usize) -> Outcome<Row> {
         }
     }
     service.stop(&ground.runtime)?;
+    syncs.push(measure::sync_time(&ground.served())?);
     let mut best = 0.0_f64;
     for ((name, _), turns) in WAYS.iter().zip(&rates) {
         let wall = median(turns.iter().map(|turn| turn.0));
@@ -93,6 +95,7 @@ pub(super) fn row(ground: &Ground, count: usize) -> Outcome<Row> {
         });
     }
     row.remarks.push("one client of the library; of normal jobs one runs at a time, foreground jobs run side by side".into());
+    row.remarks.push(format!("one append of 4 KiB with its sync took {:.2} ms before and {:.2} ms after", syncs[0], syncs[1]));
     row.at_least("jobs per second (normal, 16 calls at once)", 500.0, best, "");
     row.at_most("memory of the service", MEMORY, all_peaks, " MiB");
     Ok(row)

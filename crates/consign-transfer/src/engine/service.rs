@@ -42,11 +42,6 @@ use crate::{
 /// Commands and reports decided in one round: what a commit is shared by.
 const ROUND: usize = 256;
 
-/// After a round in which so much was decided, the next one waits a moment for more: a commit costs as
-/// much for one decision as for a hundred. Who calls alone waits for nobody.
-const CROWD: usize = 4;
-const LINGER: Duration = Duration::from_millis(1);
-
 /// How often the progress of running jobs is told.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -123,12 +118,7 @@ impl Service {
         let mut next_tick = Instant::now();
         // What was taken up from the store waits for nobody.
         self.pending.extend(self.order.values().map(|id| Report::TakeUp { job: *id }));
-        let mut crowd = 0;
         loop {
-            if crowd >= CROWD {
-                self.linger().await;
-            }
-            crowd = 1;
             let input = self.wait(&mut inbox, &mut reports, next_tick).await;
             self.time_passed();
             let abandoned = self.take(input);
@@ -142,7 +132,6 @@ impl Service {
                 } else {
                     break;
                 }
-                crowd += 1;
             }
             if Instant::now() >= next_tick {
                 self.tell_progress();
@@ -159,21 +148,6 @@ impl Service {
             }
         }
         self.close(reports).await;
-    }
-
-    /// Lets more come that the next commit can be shared by.
-    async fn linger(&mut self) {
-        let (until, stored) = (Instant::now() + LINGER, Batch::default());
-        loop {
-            tokio::select! {
-                biased;
-                () = sleep_until(until) => return,
-                Some(arrival) = self.arrivals.1.recv() => {
-                    self.arrived(arrival);
-                    self.go_on(&stored);
-                }
-            }
-        }
     }
 
     async fn wait(

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::MetadataExt,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustix::io::Errno;
@@ -46,9 +46,6 @@ struct Order {
 /// 4 KiB take 9 s one by one, and 0.3 s in groups).
 const GROUP: usize = 4;
 
-/// Where files come in crowds, the next group waits a moment to be larger.
-const LINGER: Duration = Duration::from_millis(1);
-
 impl Syncer {
     /// A file with at most so many unsynced bytes is small.
     pub(super) const SMALL: u64 = 1 << 20;
@@ -56,15 +53,10 @@ impl Syncer {
     pub(super) fn start() -> io::Result<Self> {
         let (sender, orders) = mpsc::channel::<Order>();
         thread::Builder::new().name("consign-syncer".into()).spawn(move || {
-            let mut crowd = 1;
             while let Ok(first) = orders.recv() {
                 let mut group = vec![first];
-                if crowd > 1 {
-                    thread::sleep(LINGER);
-                }
-                // What came meanwhile, and while the last group was synced.
+                // What came while the last group was synced.
                 group.extend(orders.try_iter());
-                crowd = group.len();
                 sync_group(group);
             }
         })?;
