@@ -316,7 +316,7 @@ fn size(bytes: u64) -> Option<u64> {
     (bytes != SIZE_UNKNOWN).then_some(bytes)
 }
 
-fn time(millis: i64) -> Option<Timestamp> {
+pub(crate) fn time(millis: i64) -> Option<Timestamp> {
     (millis != 0).then(|| Timestamp::from_millis(millis))
 }
 

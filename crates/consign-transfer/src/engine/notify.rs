@@ -20,8 +20,15 @@ use crate::machine::{Event, Origin, State};
 
 /// Carries calls to receivers. The engine knows no connections and starts no processes.
 pub trait Receivers: Send + Sync + 'static {
-    /// Tells `receiver` of `notice`. Has all the time that the callee is given.
+    /// Tells `receiver` of `notice`. The engine gives up on objects and command lines after
+    /// `jobs.callback_timeout`; how long a class may take to start only the one who starts it knows,
+    /// and has to bound.
     fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling;
+
+    /// The engine calls this object no more: one that was made of a class can go.
+    fn released(&self, object: ObjectId) {
+        let _ = object;
+    }
 }
 
 /// A call on its way.
@@ -110,6 +117,11 @@ impl Service {
             entry.activity.modification_told = Some(now);
             let first = entry.ladder().first(NoticeKind::JobModification);
             self.climb(id, Notice { id: 0, kind: NoticeKind::JobModification }, first);
+        } else if entry.core.is_final()
+            && stored.is_none()
+            && let Some(object) = entry.activity.object.take()
+        {
+            self.receivers.released(object);
         }
     }
 
@@ -132,11 +144,19 @@ impl Service {
         self.next_call += 1;
         self.calls += 1;
         entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true, outdated: false });
+        let starts_itself = matches!(receiver, Receiver::Class(_));
         let telling = self.receivers.tell(id, notice, receiver);
         let deadline = Duration::from_secs(self.settings.jobs.callback_timeout.max(1).into());
         let reports = self.reports.clone();
         tokio::spawn(async move {
-            let call = tokio::time::timeout(deadline, telling);
+            let call = async {
+                match starts_itself {
+                    true => telling.await,
+                    false => tokio::time::timeout(deadline, telling)
+                        .await
+                        .unwrap_or_else(|_| Told::Failed(format!("no answer within {} s", deadline.as_secs()))),
+                }
+            };
             tokio::pin!(call);
             let told = tokio::select! {
                 told = &mut call => told,
@@ -145,7 +165,6 @@ impl Service {
                     call.await
                 }
             };
-            let told = told.unwrap_or_else(|_| Told::Failed(format!("no answer within {} s", deadline.as_secs())));
             // The engine has ended: the notice is stored, and told again.
             let _ = reports.send(Report::Told { job: id, number, told });
         });
@@ -164,20 +183,23 @@ impl Service {
     }
 
     pub(super) fn told(&mut self, id: JobId, number: u64, told: &Told) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let Some(call) = entry.activity.call.take_if(|call| call.number == number) else { return };
+        let made = if let Told::Answered { object, .. } = told { *object } else { None };
+        let Some(entry) = self.jobs.get_mut(&id) else { return self.refuse(made) };
+        let Some(call) = entry.activity.call.take_if(|call| call.number == number) else { return self.refuse(made) };
         if call.counted {
             self.calls -= 1;
         }
         let had_object = entry.activity.object.is_some();
         match (told, &call.receiver) {
-            (Told::Answered { object: Some(object), .. }, _) if entry.activity.object.is_none() => entry.activity.object = Some(*object),
+            // Whoever was set meanwhile comes first.
+            (Told::Answered { object: Some(_), .. }, _) if had_object || call.outdated => self.refuse(made),
+            (Told::Answered { object: Some(object), .. }, _) => entry.activity.object = Some(*object),
             (Told::Disconnected, Receiver::Object(object)) if entry.activity.object == Some(*object) => entry.activity.object = None,
             _ => {}
         }
-        let changed = had_object != entry.activity.object.is_some();
+        let has_object = self.jobs.get(&id).is_some_and(|entry| entry.activity.object.is_some());
         self.to_tell.insert(id);
-        if changed {
+        if had_object != has_object {
             self.receivers_changed(id);
         }
         let Some(entry) = self.jobs.get_mut(&id) else { return };
@@ -194,6 +216,13 @@ impl Service {
             tracing::warn!(job = %id, notice = call.notice.id, receiver = ?call.receiver, ?told, "the owner could not be told; it is told again after the retry delay");
         }
         self.climb(id, call.notice, next);
+    }
+
+    /// An object that was made for nothing.
+    fn refuse(&self, object: Option<ObjectId>) {
+        if let Some(object) = object {
+            self.receivers.released(object);
+        }
     }
 
     /// Somebody has heard it.

@@ -212,6 +212,8 @@ impl Service {
         }
         if core.machine.is_final() && core.ended.is_none() {
             core.ended = Some(now.wall);
+            // Its object may not be needed any more.
+            self.to_tell.insert(id);
         }
         self.index.place(&entry.core, &mut entry.activity.keys);
         for action in decided.actions {
@@ -236,6 +238,9 @@ impl Service {
                     if let Some(entry) = self.jobs.remove(id) {
                         self.index.remove(*id, &entry.activity.keys);
                         self.order.remove(&entry.core.sequence);
+                        if let Some(object) = entry.activity.object {
+                            self.receivers.released(object);
+                        }
                     }
                 }
                 for answer in batch.answers {

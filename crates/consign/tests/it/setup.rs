@@ -44,7 +44,7 @@ impl Served {
         let mut settings = consign_transfer::Settings::default();
         settings.limits.exempt_root = false;
         change(&mut settings);
-        let receivers = consign_service::Settings::default().receivers();
+        let receivers = consign_service::Settings::default().receivers(None);
         let options = EngineOptions {
             paths: paths.clone(),
             settings,
