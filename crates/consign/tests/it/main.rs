@@ -3,6 +3,7 @@
 mod blocking;
 mod callbacks;
 mod calls;
+mod classes;
 mod connecting;
 mod embedded;
 mod following;
