@@ -6,5 +6,6 @@ mod calls;
 mod classes;
 mod connecting;
 mod embedded;
+mod examples;
 mod following;
 mod setup;
