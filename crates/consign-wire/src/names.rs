@@ -61,7 +61,8 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `MaximumDownloadTime u`*, `AutoComplete b`*, `NotifyFlags u`*, `Proxy (uss)`*,
 /// `SecurityFlags u`*, `NotifyInterface b` (whether an object is registered), `NotificationClsid s`*
 /// (empty: none), `NotifyCmdLine as`* (program and arguments; empty: none),
-/// `MinimumNotificationInterval u`* (milliseconds), `PendingNotices u`, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
+/// `MinimumNotificationInterval u`* (milliseconds), `PendingNotices u` (events that nobody has heard yet),
+/// `NotToldBecause s`, `NextNotification x`, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
 /// none), `WaitingBecause s`, `NextAttempt x`, `Remark s`.
 ///
 /// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values. Each

@@ -122,6 +122,8 @@ pub(super) struct Activity {
     pub(super) object: Option<ObjectId>,
     /// The call to the owner that is under way: one at a time.
     pub(super) call: Option<Call>,
+    /// Why the owner could not be told, and when it is told again.
+    pub(super) unheard: Option<Unheard>,
     /// Whether something changed since the owner was last told to look.
     pub(super) modification: bool,
     /// When it was last told to look.
@@ -142,6 +144,13 @@ pub(super) struct Activity {
     pub(super) told: u64,
     /// The keys under which it stands in the index.
     pub(super) keys: super::index::Keys,
+}
+
+/// A notice that nobody has heard.
+#[derive(Clone, Debug)]
+pub(super) struct Unheard {
+    pub(super) why: String,
+    pub(super) again: Option<consign_core::Timestamp>,
 }
 
 /// A transient failure of one file, while others of the job go on.

@@ -6,12 +6,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consign_bits::{Failure, JobId, bits};
+use consign_bits::{Failure, JobId, bits, describe};
 use consign_core::{Hresult, clock::Monotonic, common};
 
 use super::{
     api::JobEvent,
-    entry::Entry,
+    entry::{Entry, Unheard},
     notice::{Ladder, Next, Notice, NoticeKind, ObjectId, Receiver, Told},
     report::Report,
     service::{Service, not_found},
@@ -131,8 +131,12 @@ impl Service {
             Next::Over => self.heard(id, notice),
             Next::Later => {
                 let delay = self.jobs.get(&id).map_or(Duration::ZERO, |entry| entry.core.machine.choices.minimum_retry_delay);
-                let at = self.now().monotonic + delay;
-                self.tell_at(id, at);
+                let now = self.now();
+                if let Some(unheard) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.unheard.as_mut()) {
+                    unheard.again = Some(now.wall + delay);
+                }
+                self.receivers_changed(id);
+                self.tell_at(id, now.monotonic + delay);
             }
             Next::Wait => {}
         }
@@ -213,7 +217,9 @@ impl Service {
             return;
         }
         if next == Next::Later {
-            tracing::warn!(job = %id, notice = call.notice.id, receiver = ?call.receiver, ?told, "the owner could not be told; it is told again after the retry delay");
+            let why = why_not(&call.receiver, told);
+            tracing::warn!(job = %id, notice = call.notice.id, why, "the owner could not be told; it is told again after the retry delay");
+            entry.activity.unheard = Some(Unheard { why, again: None });
         }
         self.climb(id, call.notice, next);
     }
@@ -281,6 +287,7 @@ impl Service {
     pub(super) fn tell_now(&mut self, id: JobId) {
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.core.tell_again = None;
+            entry.activity.unheard = None;
             self.index.place(&entry.core, &mut entry.activity.keys);
             self.to_tell.insert(id);
         }
@@ -340,6 +347,20 @@ pub enum Validity {
 impl Entry {
     fn ladder(&self) -> Ladder {
         Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
+    }
+}
+
+/// What a failed call says of the one that was called.
+fn why_not(receiver: &Receiver, told: &Told) -> String {
+    let who = match receiver {
+        Receiver::Object(_) => "the object".to_owned(),
+        Receiver::Class(class) => format!("the class {class}"),
+        Receiver::CommandLine(line) => format!("the command {}", line.program),
+    };
+    match told {
+        Told::Answered { result, .. } => format!("{who} answered {} ({result})", describe(*result).symbol),
+        Told::Disconnected => format!("{who} was disconnected"),
+        Told::Failed(why) => format!("{who} could not be told: {why}"),
     }
 }
 

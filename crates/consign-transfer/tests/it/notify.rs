@@ -33,6 +33,7 @@ struct Heard {
 /// Receivers that write down what they hear and answer as they are told to.
 pub(crate) struct Fake {
     heard: watch::Sender<Vec<Heard>>,
+    released: watch::Sender<Vec<ObjectId>>,
     answers: Mutex<BTreeMap<String, Vec<Answer>>>,
 }
 
@@ -66,6 +67,10 @@ impl Receivers for Fake {
             }
         })
     }
+
+    fn released(&self, object: ObjectId) {
+        self.released.send_modify(|released| released.push(object));
+    }
 }
 
 fn rung(receiver: &Receiver) -> String {
@@ -78,7 +83,7 @@ fn rung(receiver: &Receiver) -> String {
 
 impl Fake {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { heard: watch::Sender::new(Vec::new()), answers: Mutex::default() })
+        Arc::new(Self { heard: watch::Sender::new(Vec::new()), released: watch::Sender::new(Vec::new()), answers: Mutex::default() })
     }
 
     /// The next answers of one rung; afterwards it answers `S_OK`.
@@ -92,6 +97,10 @@ impl Fake {
 
     async fn wait(&self, fits: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
         self.heard.subscribe().wait_for(|heard| fits(heard)).await.unwrap().clone()
+    }
+
+    async fn released(&self, objects: &[ObjectId]) {
+        self.released.subscribe().wait_for(|released| released == objects).await.unwrap();
     }
 
     async fn wait_for(&self, count: usize) -> Vec<Heard> {
@@ -183,6 +192,62 @@ fn rule_3_the_object_made_of_a_class_serves_later_events() {
         let job = bench.job_with("a", Resource::new("x"), changes).await;
         bench.engine.resume(job).await.unwrap();
         assert_eq!(rungs(&fake.wait_for(2).await), ["class", "object 5"]);
+    });
+}
+
+#[test]
+fn rule_3_the_object_made_of_a_class_is_released_when_it_is_not_needed_any_more() {
+    check_told(settings(), async |bench, fake| {
+        let made = |number| Told::Answered { result: S_OK, object: Some(ObjectId(number)) };
+        fake.script("class", [Answer::Now(made(5))]);
+        let job = bench.job_with("a", Resource::new("x"), vec![Change::NotificationClass(CLASS)]).await;
+        bench.engine.resume(job).await.unwrap();
+        bench.wait(job, JobState::Transferred).await;
+        all_heard(&bench, job).await;
+        assert!(bench.engine.job(job).await.unwrap().has_object);
+        bench.engine.complete(job).await.unwrap();
+        fake.released(&[ObjectId(5)]).await;
+        // One that comes too late serves nobody.
+        let set = Arc::new(tokio::sync::Notify::new());
+        fake.script("class", [Answer::When(Arc::clone(&set), made(6))]);
+        let job = bench.job_with("b", Resource::new("x"), vec![Change::NotificationClass(CLASS)]).await;
+        bench.engine.resume(job).await.unwrap();
+        fake.wait_for(2).await;
+        bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+        set.notify_one();
+        fake.released(&[ObjectId(5), ObjectId(6)]).await;
+        // The end of a job that completes itself comes before its owner has heard of it.
+        fake.script("class", [Answer::Now(made(7))]);
+        let changes = vec![Change::NotificationClass(CLASS), Change::AutoComplete(AutoComplete::On)];
+        let job = bench.job_with("c", Resource::new("x"), changes).await;
+        bench.engine.resume(job).await.unwrap();
+        fake.released(&[ObjectId(5), ObjectId(6), ObjectId(7)]).await;
+    });
+}
+
+#[test]
+fn what_was_not_told_says_why_and_when_it_is_told_again() {
+    check_told(settings(), async |bench, fake| {
+        let job = bench.job_with("a", Resource::new("x"), vec![]).await;
+        bench.engine.resume(job).await.unwrap();
+        bench.wait(job, JobState::Transferred).await;
+        let view = bench.engine.job(job).await.unwrap();
+        assert!(view.not_told_because.unwrap().contains("nobody is there"));
+        assert_eq!(view.next_notification, None);
+        fake.script("class", [Answer::Now(Told::Failed("its program is gone".into()))]);
+        bench.engine.change(job, vec![Change::NotificationClass(CLASS), Change::MinimumRetryDelay(3600)]).await.unwrap();
+        let view = loop {
+            let view = bench.engine.job(job).await.unwrap();
+            if view.next_notification.is_some() {
+                break view;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(view.not_told_because.unwrap().contains("its program is gone"));
+        bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+        all_heard(&bench, job).await;
+        let view = bench.engine.job(job).await.unwrap();
+        assert_eq!((view.not_told_because, view.next_notification), (None, None));
     });
 }
 
