@@ -1,21 +1,19 @@
 //! Carries what the engine has to tell to those who are to hear it: objects of connected clients,
 //! objects of classes, and command lines.
 //!
-//! Owns the names of the objects that jobs have. It exists before the engine, which needs
-//! it, and before the face, which is told to it when there is one. It decides nothing: the ladder
-//! is the engine's.
+//! Owns the names of the objects that jobs have. It decides nothing: the ladder is the engine's.
 
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use consign_activation::ClassId;
 use consign_bits::{Failure, JobId};
 use consign_core::{Guid, common};
-use consign_transfer::{Change, Engine, JobError, Notice, NoticeKind, ObjectId, Receiver, Receivers, Telling, Told};
+use consign_transfer::{Change, Engine, JobError, Notice, ObjectId, Receiver, Receivers, Telling, Told};
 use consign_wire::names::IID_BACKGROUND_COPY_CALLBACK;
 use tokio::{task::spawn_blocking, time::timeout};
 use zbus::OwnedObjectPath;
@@ -24,14 +22,12 @@ use crate::{
     classes::{Classes, Created},
     command_lines::CommandRunner,
     dispatch::callback,
-    face::{NoAnswer, Outbound, Peer, Shared},
+    face::{NoAnswer, Outbound, Peer},
 };
 
-/// The receivers of a service. Made first, given to the engine and then to the face.
+/// The receivers of a service. Made first, given to the engine and to the face.
 pub struct ClientReceivers {
     registry: Arc<Registry>,
-    /// Weak: the engine owns its receivers, and must not own itself through them.
-    face: OnceLock<Weak<Shared>>,
     commands: CommandRunner,
     classes: Option<Arc<Classes>>,
     /// How long an object of a class has to answer, once its server runs.
@@ -46,6 +42,13 @@ struct Registry(Mutex<Objects>);
 struct Objects {
     last: u64,
     objects: BTreeMap<ObjectId, Object>,
+}
+
+/// What is told.
+struct Event {
+    job: JobId,
+    notice: Notice,
+    error: Option<JobError>,
 }
 
 /// An object in a connected client.
@@ -63,13 +66,7 @@ impl ClientReceivers {
     /// Nobody is registered yet. Classes and command lines have `deadline`; without `classes` there
     /// are none.
     pub fn new(commands: CommandRunner, classes: Option<Arc<Classes>>, deadline: Duration) -> Arc<Self> {
-        Arc::new(Self { registry: Arc::default(), face: OnceLock::new(), commands, classes, deadline })
-    }
-
-    /// The face whose clients are called.
-    pub(crate) fn serve(&self, face: Weak<Shared>) {
-        // A second face of one engine has clients, whose objects are called all the same.
-        let _ = self.face.set(face);
+        Arc::new(Self { registry: Arc::default(), commands, classes, deadline })
     }
 
     /// `SetNotifyInterface` of this peer; without a path it clears. The client that is displaced is
@@ -129,10 +126,6 @@ impl ClientReceivers {
     pub(crate) fn classes(&self) -> Option<&Arc<Classes>> {
         self.classes.as_ref()
     }
-
-    fn engine(&self) -> Option<Engine> {
-        Some(self.face.get()?.upgrade()?.engine.clone())
-    }
 }
 
 impl Registry {
@@ -163,16 +156,17 @@ impl Registry {
 }
 
 impl Receivers for ClientReceivers {
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling {
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling {
+        let event = Event { job, notice, error };
         match receiver {
             Receiver::Object(object) => match self.registry.find(object) {
-                Some(object) => Box::pin(tell_object(object, job, notice, self.engine())),
+                Some(object) => Box::pin(tell_object(object, event)),
                 None => Box::pin(async { Told::Disconnected }),
             },
             Receiver::Class(class) => match (&self.classes, class.try_into()) {
                 (Some(classes), Ok(class)) => {
                     let (classes, registry) = (Arc::clone(classes), Arc::clone(&self.registry));
-                    Box::pin(tell_class(classes, registry, class, (job, notice), self.engine(), self.deadline))
+                    Box::pin(tell_class(classes, registry, class, event, self.deadline))
                 }
                 _ => Box::pin(async { Told::Failed("classes need the service".into()) }),
             },
@@ -192,14 +186,7 @@ impl fmt::Debug for ClientReceivers {
 }
 
 /// Makes an object of the class, which serves the job from now on if it answers.
-async fn tell_class(
-    classes: Arc<Classes>,
-    registry: Arc<Registry>,
-    class: ClassId,
-    (job, notice): (JobId, Notice),
-    engine: Option<Engine>,
-    deadline: Duration,
-) -> Told {
+async fn tell_class(classes: Arc<Classes>, registry: Arc<Registry>, class: ClassId, event: Event, deadline: Duration) -> Told {
     let made = async {
         // The start has a time limit of its own.
         let lease = classes.activate(class).await?;
@@ -218,7 +205,7 @@ async fn tell_class(
         created: Some(created),
     };
     let id = registry.add(object.clone());
-    match timeout(deadline, tell_object(object, job, notice, engine)).await {
+    match timeout(deadline, tell_object(object, event)).await {
         Ok(Told::Answered { result, .. }) => Told::Answered { result, object: Some(id) },
         Ok(told) => {
             registry.remove(id);
@@ -231,16 +218,9 @@ async fn tell_class(
     }
 }
 
-async fn tell_object(object: Object, job: JobId, notice: Notice, engine: Option<Engine>) -> Told {
-    let error = match (notice.kind, engine) {
-        (NoticeKind::JobError, Some(engine)) => match engine.job(job).await {
-            Ok(view) => view.error,
-            Err(failure) => return Told::Failed(failure.sentence.into_owned()),
-        },
-        // The handle is not kept while the callee takes its time.
-        _ => None,
-    };
-    let Some(call) = written(call(&object, job, notice, error.as_ref())) else {
+async fn tell_object(object: Object, event: Event) -> Told {
+    let call = callback::call(&object.peer_name, &object.path, event.job, event.notice, event.error.as_ref());
+    let Some(call) = written(call) else {
         return Told::Failed("the call could not be written".into());
     };
     match object.outbound.call(call).await {
@@ -248,10 +228,6 @@ async fn tell_object(object: Object, job: JobId, notice: Notice, engine: Option<
         Err(NoAnswer::Disconnected) => Told::Disconnected,
         Err(NoAnswer::TooMany) => Told::Failed("the client does not read what it is told".into()),
     }
-}
-
-fn call(object: &Object, job: JobId, notice: Notice, error: Option<&JobError>) -> zbus::Result<zbus::Message> {
-    callback::call(&object.peer_name, &object.path, job, notice, error)
 }
 
 fn written(message: zbus::Result<zbus::Message>) -> Option<zbus::Message> {

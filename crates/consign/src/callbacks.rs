@@ -55,8 +55,7 @@ struct Entry {
 /// A method and its arguments.
 pub(crate) enum Called {
     Transferred(EventId),
-    /// Without the error where the job has none any more.
-    Error(Option<JobError>, EventId),
+    Error(JobError, EventId),
     Modification,
     File(u32, EventId),
     FileRanges(u32, Vec<FileRange>),
@@ -84,8 +83,7 @@ impl<C: BackgroundCopyCallback> Callee for Tasks<C> {
         Box::pin(async move {
             let result = match called {
                 Called::Transferred(event) => callback.job_transferred(job, event).await,
-                Called::Error(Some(error), event) => callback.job_error(job, error, event).await,
-                Called::Error(None, _) => S_OK,
+                Called::Error(error, event) => callback.job_error(job, error, event).await,
                 Called::Modification => callback.job_modification(job).await,
                 Called::File(file, event) => callback.file_transferred(job, file, event).await,
                 Called::FileRanges(file, ranges) => callback.file_ranges_transferred(job, file, ranges).await,
@@ -211,9 +209,12 @@ fn read(header: &Header<'_>, message: &Message) -> Result<(Option<JobId>, Called
     let body = message.body();
     let called = match header.member().map(|member| member.as_str()) {
         Some("JobTransferred") => body.deserialize().map(|(job, event): (_, u64)| (job, Called::Transferred(EventId::new(event)))),
-        Some("JobError") => body
-            .deserialize()
-            .map(|(job, error, event): (_, ErrorRecord, u64)| (job, Called::Error(JobError::read(error), EventId::new(event)))),
+        Some("JobError") => {
+            let (job, error, event): (_, ErrorRecord, u64) = body.deserialize().map_err(|_| Unreadable::Arguments)?;
+            // Whoever answers that it heard of an error has heard of one.
+            let error = JobError::read(error).ok_or(Unreadable::Arguments)?;
+            Ok((job, Called::Error(error, EventId::new(event))))
+        }
         Some("JobModification") => body.deserialize().map(|(job, _): (_, u64)| (job, Called::Modification)),
         Some("FileTransferred") => {
             body.deserialize().map(|(job, file, event): (_, u32, u64)| (job, Called::File(file, EventId::new(event))))

@@ -32,6 +32,8 @@ use servers::{ClassObject, Registration};
 pub struct Classes {
     activator: Arc<Activator>,
     servers: Arc<Servers>,
+    /// Whether servers can reach the service.
+    open: watch::Sender<bool>,
 }
 
 /// Whether a class that jobs use may be unregistered.
@@ -50,11 +52,19 @@ impl Classes {
         let servers = Arc::new(Servers::default());
         let options = options(Arc::clone(&servers) as Arc<dyn ServerLink>);
         let activator = Arc::new(Activator::new(options, tokio::runtime::Handle::current()));
-        Arc::new(Self { activator, servers })
+        Arc::new(Self { activator, servers, open: watch::Sender::new(false) })
+    }
+
+    /// From now on servers can be started: the socket is there for them. Whoever wants one waits until
+    /// then.
+    pub fn open(&self) {
+        self.open.send_replace(true);
     }
 
     /// The server of the class, which is started if need be.
     pub(crate) async fn activate(&self, class: ClassId) -> Result<Lease, Failure> {
+        // The sender lives as long as we do.
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
         self.activator.activate(class).await.map_err(refused)
     }
 

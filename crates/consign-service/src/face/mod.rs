@@ -151,7 +151,6 @@ impl Face {
             stop: watch::Sender::new(false),
             _hub: hub,
         });
-        shared.receivers.serve(Arc::downgrade(&shared));
         Self { shared }
     }
 

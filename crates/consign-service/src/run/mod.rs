@@ -114,6 +114,7 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         }
     };
     let facts = Facts { state_folder: paths.state.clone(), started: SystemClock.now().wall, stop: StopPolicy::ByPeers };
+    classes.open();
     let face = Face::new(engine.clone(), receivers, facts, patience);
     tracing::info!(socket = %paths.socket().display(), "ready");
     supervisor.ready();

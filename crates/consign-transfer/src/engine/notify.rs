@@ -10,20 +10,21 @@ use consign_bits::{Failure, JobId, bits, describe};
 use consign_core::{Hresult, clock::Monotonic, common};
 
 use super::{
-    api::JobEvent,
+    api::{JobError, JobEvent},
     entry::{Entry, Unheard},
     notice::{Ladder, Next, Notice, NoticeKind, ObjectId, Receiver, Told},
     report::Report,
     service::{Service, not_found},
+    view,
 };
 use crate::machine::{Event, Origin, State};
 
 /// Carries calls to receivers. The engine knows no connections and starts no processes.
 pub trait Receivers: Send + Sync + 'static {
-    /// Tells `receiver` of `notice`. The engine gives up on objects and command lines after
+    /// Tells `receiver` of `notice`, with the error of the job if that is what is told. The engine gives up on objects and command lines after
     /// `jobs.callback_timeout`; how long a class may take to start only the one who starts it knows,
     /// and has to bound.
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling;
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling;
 
     /// The engine calls this object no more: one that was made of a class can go.
     fn released(&self, object: ObjectId) {
@@ -39,7 +40,7 @@ pub type Telling = std::pin::Pin<Box<dyn Future<Output = Told> + Send>>;
 pub struct NoReceivers;
 
 impl Receivers for NoReceivers {
-    fn tell(&self, _: JobId, _: Notice, _: Receiver) -> Telling {
+    fn tell(&self, _: JobId, _: Notice, _: Option<JobError>, _: Receiver) -> Telling {
         Box::pin(async { Told::Failed("nobody carries calls here".into()) })
     }
 }
@@ -149,7 +150,8 @@ impl Service {
         self.calls += 1;
         entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true, outdated: false });
         let starts_itself = matches!(receiver, Receiver::Class(_));
-        let telling = self.receivers.tell(id, notice, receiver);
+        let error = if notice.kind == NoticeKind::JobError { view::error(entry) } else { None };
+        let telling = self.receivers.tell(id, notice, error, receiver);
         let deadline = Duration::from_secs(self.settings.jobs.callback_timeout.max(1).into());
         let reports = self.reports.clone();
         tokio::spawn(async move {

@@ -56,7 +56,7 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
     }
 }
 
-fn error(entry: &Entry) -> Option<JobError> {
+pub(super) fn error(entry: &Entry) -> Option<JobError> {
     let failure = entry.core.machine.error.clone()?;
     let file = entry.core.error_file.and_then(|index| Some((index, entry.files.get(usize::try_from(index).ok()?)?)));
     Some(JobError {

@@ -13,7 +13,8 @@ use consign_core::{
 };
 use consign_testkit::{Fault, Resource};
 use consign_transfer::{
-    AutoComplete, Change, CommandLine, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling, Told, Validity,
+    AutoComplete, Change, CommandLine, JobError, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling, Told,
+    Validity,
 };
 use tokio::sync::watch;
 
@@ -50,7 +51,8 @@ fn answered(result: Hresult) -> Answer {
 }
 
 impl Receivers for Fake {
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling {
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling {
+        assert_eq!(error.is_some(), notice.kind == NoticeKind::JobError);
         let name = rung(&receiver);
         let mut answers = self.answers.lock().unwrap();
         let script = answers.entry(name).or_default();

@@ -96,8 +96,7 @@ impl<C: BackgroundCopyCallback> Callee for Threads<C> {
 fn call(callback: &impl BackgroundCopyCallback, job: Job, called: Called) -> Hresult {
     match called {
         Called::Transferred(event) => callback.job_transferred(job, event),
-        Called::Error(Some(error), event) => callback.job_error(job, error, event),
-        Called::Error(None, _) => S_OK,
+        Called::Error(error, event) => callback.job_error(job, error, event),
         Called::Modification => callback.job_modification(job),
         Called::File(file, event) => callback.file_transferred(job, file, event),
         Called::FileRanges(file, ranges) => callback.file_ranges_transferred(job, file, ranges),

@@ -63,6 +63,7 @@ impl Served {
         let listener = UnixListener::bind(format!("/proc/self/fd/{}/consign.sock", runtime.as_raw_fd())).unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+        classes.open();
         let serving = face.clone();
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
