@@ -36,8 +36,10 @@ pub(crate) enum Command {
     /// Make, change and look at jobs.
     #[command(subcommand)]
     Job(Job),
-    /// Register, start, stop and look at classes: servers that the service starts when it has
-    /// something to tell them.
+    /// Register, start, stop and look at classes.
+    ///
+    /// A class is a program that the service starts when it has something to tell it: that a job is
+    /// done, for example (`consign job notify JOB --class CLASS`).
     #[command(subcommand)]
     Class(Class),
     /// Run, start, stop and look at the service.
@@ -260,7 +262,9 @@ pub(crate) enum Class {
     },
     /// Start the servers of classes, and wait until they serve.
     Start(Classes),
-    /// End the servers of classes, whoever uses them. They are started again when they are wanted.
+    /// End the servers of classes, whoever uses them.
+    ///
+    /// They are started again when they are wanted again.
     Stop(Classes),
 }
 

@@ -42,16 +42,13 @@ impl Table {
             }
         }
         let mut kept: Vec<usize> = (0..count).collect();
-        // The last one that is left, then the flexible one.
-        let giving = |kept: &[usize]| {
-            let last = kept.last().copied();
-            last.into_iter().chain(Some(self.flexible).filter(|index| last != Some(*index) && kept.contains(index)))
-        };
+        // The last one, where it was not left out, then the flexible one.
+        let giving = |kept: &[usize]| [count - 1, self.flexible].into_iter().filter(|index| kept.contains(index)).collect::<Vec<_>>();
         if let Some(columns) = columns {
             let mut expendable = self.expendable.iter();
             let excess = loop {
                 let wanted = kept.iter().map(|index| widths[*index] + GAP).sum::<usize>() - GAP;
-                let can_give: usize = giving(&kept).map(|index| widths[index].saturating_sub(LEAST)).sum();
+                let can_give: usize = giving(&kept).iter().map(|index| widths[*index].saturating_sub(LEAST)).sum();
                 let excess = wanted.saturating_sub(columns);
                 match expendable.next() {
                     Some(index) if excess > can_give => kept.retain(|kept| kept != index),

@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     problem::{Outcome, Problem},
     table::Table,
-    text::{Calendar, shown},
+    text::shown,
 };
 
 pub(super) async fn run(client: &Client, console: &Console) -> Outcome {
@@ -20,7 +20,7 @@ pub(super) async fn run(client: &Client, console: &Console) -> Outcome {
         }
         Form::People => {
             if classes.is_empty() || classes.iter().any(|class| class.details.is_ok()) {
-                console.lines(table(&classes, &console.calendar).lines(console.columns()))?;
+                console.lines(table(&classes).lines(console.columns()))?;
             }
             console.lines(bad(&classes).map(|line| format!("{} {line}", console.stdout.paint(Colour::Bad, "bad file:"))))?;
         }
@@ -28,7 +28,7 @@ pub(super) async fn run(client: &Client, console: &Console) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn table(classes: &[Class], calendar: &Calendar) -> Table {
+fn table(classes: &[Class]) -> Table {
     let mut table = Table::new(&["CLSID", "PROGID", "NAME", "SERVER", "STARTED BY"], 1).expendable(&[2, 4]);
     for class in classes.iter().filter_map(|class| class.details.as_ref().ok()) {
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), shown);
@@ -36,7 +36,7 @@ fn table(classes: &[Class], calendar: &Calendar) -> Table {
             class.class.to_string(),
             text(&class.progid),
             text(&class.name),
-            super::state(class.server, calendar),
+            super::state(class.server).to_owned(),
             super::host(class),
         ]);
     }
@@ -79,7 +79,7 @@ mod tests {
         let bad_file = ClassProblem { code: common::REGDB_E_INVALIDVALUE, sentence: "line 1, column 1: x\x07".into() };
         let bad_file = Class { file: "/b.toml".into(), details: Err(bad_file) };
         let classes = [class(Some("Updater.Notices.1"), ServerState::Running { users: 1 }), class(None, ServerState::Absent), bad_file];
-        let table = table(&classes, &Calendar::of_this_machine());
+        let table = table(&classes);
         assert_eq!(
             table.lines(None),
             [
@@ -89,7 +89,7 @@ mod tests {
             ]
         );
         assert_eq!(table.lines(Some(80))[1], "97184d0f-f7ef-413a-8c6d-c1745018b2e9  Updater.Notices.1  running      /usr/bin/…");
-        assert_eq!(table.lines(Some(60))[1], "97184d0f-f7ef-413a-8c6d-c1745018b2e9  Updater.Not…  running");
+        assert_eq!(table.lines(Some(60))[1], "97184d0f-f7ef-413a-8c6d-c1745018b2e9  Updater.…  running");
         assert_eq!(bad(&classes).collect::<Vec<_>>(), ["/b.toml: line 1, column 1: x\\u{7} (REGDB_E_INVALIDVALUE)"]);
     }
 }

@@ -7,13 +7,7 @@ pub(in crate::commands) mod show;
 
 use consign::{ClassDetails, ClassHost, ServerState, Unregister};
 
-use crate::{
-    arguments,
-    console::Console,
-    problem::Outcome,
-    text::{Calendar, now, shown},
-    wording,
-};
+use crate::{arguments, console::Console, problem::Outcome, text::shown, wording};
 
 pub(super) async fn run(command: arguments::Class, console: &Console) -> Outcome {
     let command = match command {
@@ -49,14 +43,14 @@ fn host(class: &ClassDetails) -> String {
 }
 
 /// What its server does.
-fn state(state: ServerState, calendar: &Calendar) -> String {
+fn state(state: ServerState) -> &'static str {
     match state {
-        ServerState::Absent => "not running".to_owned(),
-        ServerState::Starting => "starting".to_owned(),
-        ServerState::Running { .. } => "running".to_owned(),
-        ServerState::Stopping => "stopping".to_owned(),
-        ServerState::BackingOff(until) => format!("failed, not started before {}", calendar.short(until, now())),
+        ServerState::Absent => "not running",
+        ServerState::Starting => "starting",
+        ServerState::Running { .. } => "running",
+        ServerState::Stopping => "stopping",
+        ServerState::BackingOff(_) => "backing off",
         // A newer library than this command.
-        _ => "unknown".to_owned(),
+        _ => "unknown",
     }
 }

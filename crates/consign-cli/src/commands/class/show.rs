@@ -62,7 +62,7 @@ fn of_class(class: &ClassDetails, calendar: &Calendar, now: Timestamp) -> Vec<(&
                 Some(time) => format!("after {}", text::duration(time)),
             },
         ),
-        ("Server", super::state(class.server, calendar)),
+        ("Server", server(class.server, calendar, now)),
     ]);
     if let ServerState::Running { users } = class.server {
         facts.push(("Objects in use", users.to_string()));
@@ -78,4 +78,56 @@ fn of_class(class: &ClassDetails, calendar: &Calendar, now: Timestamp) -> Vec<(&
         facts.push(("Last failure", format!("{}, {words}", calendar.short(*time, now))));
     }
     facts
+}
+
+fn server(state: ServerState, calendar: &Calendar, now: Timestamp) -> String {
+    match state {
+        ServerState::BackingOff(until) => format!("{}: not started again before {}", super::state(state), calendar.short(until, now)),
+        state => super::state(state).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consign::{Class, ClassHost, Failure, common};
+    use std::time::Duration;
+
+    #[test]
+    fn a_server_that_keeps_failing_says_when_and_why() {
+        let (calendar, at) = (Calendar::of_this_machine(), Timestamp::from_millis(1_795_262_671_000));
+        let time = calendar.short(at, at);
+        let class = ClassDetails {
+            class: "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap(),
+            progid: None,
+            name: Some("a\x07".into()),
+            application: None,
+            host: ClassHost::SystemdUnit("a.service".into()),
+            start_timeout: Duration::from_secs(60),
+            idle_stop: Some(Duration::ZERO),
+            server: ServerState::BackingOff(at),
+            process: None,
+            started: Some(at),
+            attempts: 7,
+            failures: 3,
+            last_failure: Some((at, Failure::refused(common::CO_E_SERVER_EXEC_FAILURE, "it ended"))),
+        };
+        let class = Class { file: "/a.toml".into(), details: Ok(class) };
+        let report = ClassReport { class, output: vec![], jobs: vec![("1".into(), "j\x1b".into())] };
+        let told: Vec<String> = facts(&report, &calendar, at).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        for line in [
+            "Name: a\\u{7}",
+            "Started by: systemd unit a.service",
+            "Idle stop: as soon as nobody uses it",
+            &format!("Server: backing off: not started again before {time}"),
+            "Starts: 7",
+            "Failures in a row: 3",
+            &format!("Last failure: {time}, it ended (CO_E_SERVER_EXEC_FAILURE 0x80080005)"),
+            "Job: 1 j\\u{1b}",
+        ] {
+            assert!(told.iter().any(|told| told == line), "{line}: {told:?}");
+        }
+        let lines = [OutputLine { at, text: "\x1b[2Jx".into() }, OutputLine { at, text: String::new() }];
+        assert_eq!(output(&lines, &calendar, at).collect::<Vec<_>>(), [format!("  {time}  \\u{{1b}}[2Jx"), format!("  {time}")]);
+    }
 }
