@@ -21,6 +21,6 @@ pub use command_lines::CommandRunner;
 pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
 pub use receivers::ClientReceivers;
 pub use run::{
-    Background, CommandLineRule, HandStartedRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings, Settings,
-    SettingsError, StartError, UnitError, Units, main_run, run,
+    Background, ClassSettings, CommandLineRule, HandStartedRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings,
+    Settings, SettingsError, StartError, UnitError, Units, main_run, run,
 };

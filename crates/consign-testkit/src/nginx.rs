@@ -76,6 +76,11 @@ impl Nginx {
         format!("https://{}{path}", self.tls)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Where it listens without TLS.
     pub fn address(&self) -> SocketAddr {
         self.plain

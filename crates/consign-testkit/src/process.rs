@@ -86,13 +86,23 @@ impl Process {
         if let Some(status) = self.0.try_wait()? {
             return Ok(Some(status));
         }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if self.ends(left)? { self.0.wait().map(Some) } else { Ok(None) }
+    }
+
+    /// Waits for its end, and leaves its status to be taken: until then `/proc` tells what it used.
+    /// `false` when it still runs at the limit.
+    ///
+    /// # Errors
+    /// When it cannot be waited for; also when its status was taken already.
+    pub fn ends(&self, limit: Duration) -> io::Result<bool> {
+        let deadline = Instant::now() + limit;
         let end = pidfd_open(self.pid(), PidfdFlags::empty())?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&left)) {
-                Ok(0) => return Ok(None),
-                Ok(_) => return self.0.wait().map(Some),
+                Ok(ready) => return Ok(ready > 0),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -6,5 +6,6 @@ mod get;
 mod help;
 mod jobs;
 mod kill;
+mod notices;
 mod service;
 mod setup;

@@ -202,7 +202,7 @@ impl Classes {
     }
 
     /// Asks all servers to end, presses those that do not, and waits until they are gone.
-    pub(crate) async fn shutdown(&self) {
+    pub async fn shutdown(&self) {
         self.activator.shutdown_all().await;
     }
 }

@@ -15,7 +15,7 @@ mod units;
 
 pub use error::StartError;
 pub use log::LogTo;
-pub use settings::{CommandLineRule, HandStartedRule, PolicySettings, ServiceSettings, Settings, SettingsError};
+pub use settings::{ClassSettings, CommandLineRule, HandStartedRule, PolicySettings, ServiceSettings, Settings, SettingsError};
 pub use start::{Background, READY, main_run};
 pub use units::{LINGER_NOTE, UnitError, Units};
 

@@ -5,6 +5,7 @@ use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 use consign_activation::{
     CommandLines, Policy, Registry,
     activator::{HandStarted, Options},
+    server::Backoff,
 };
 use consign_core::{Paths, SystemClock};
 use consign_transfer::{FetchSettings, JobSettings, Limits};
@@ -32,8 +33,32 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How files are fetched.
     pub fetch: FetchSettings,
+    /// The servers of classes.
+    pub classes: ClassSettings,
     /// What may be run.
     pub policy: PolicySettings,
+}
+
+/// The section `[classes]`. Times in seconds, with fractions.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassSettings {
+    /// How long a server that has failed is not started again; doubled after each further failure.
+    #[serde(deserialize_with = "seconds")]
+    pub restart_delay: Duration,
+    /// The longest that this becomes.
+    #[serde(deserialize_with = "seconds")]
+    pub restart_delay_longest: Duration,
+    /// How long a server has to end after it was asked, and again after SIGTERM.
+    #[serde(deserialize_with = "seconds")]
+    pub stop_grace: Duration,
+}
+
+impl Default for ClassSettings {
+    fn default() -> Self {
+        let backoff = Backoff::default();
+        Self { restart_delay: backoff.shortest, restart_delay_longest: backoff.longest, stop_grace: Duration::from_secs(5) }
+    }
 }
 
 impl PolicySettings {
@@ -174,6 +199,8 @@ impl Settings {
                 HandStartedRule::Allow => HandStarted::Accepted,
                 HandStartedRule::Deny => HandStarted::Refused,
             },
+            grace: self.classes.stop_grace,
+            backoff: Backoff { shortest: self.classes.restart_delay, longest: self.classes.restart_delay_longest, ..Backoff::default() },
             ..Options::new(registry, link, paths.socket(), paths.runtime.clone(), environment_of_this_process())
         })
     }

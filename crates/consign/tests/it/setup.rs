@@ -8,7 +8,7 @@ use std::{
 };
 
 use consign::{Client, ConnectOptions, Paths, StartPolicy};
-use consign_service::{Face, Facts, Patience, StopPolicy};
+use consign_service::{Classes, Face, Facts, Patience, StopPolicy};
 use consign_testkit::Server;
 use consign_transfer::{Engine, EngineOptions};
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ pub(crate) fn limited<T>(test: impl Future<Output = T>) -> T {
 pub(crate) struct Served {
     pub(crate) paths: Paths,
     engine: Engine,
+    classes: Arc<Classes>,
     face: Face,
     listening: JoinHandle<()>,
 }
@@ -36,18 +37,19 @@ impl Served {
         Self::start_with(folder, |_| {}).await
     }
 
-    pub(crate) async fn start_with(folder: &Path, change: impl FnOnce(&mut consign_transfer::Settings)) -> Self {
+    pub(crate) async fn start_with(folder: &Path, change: impl FnOnce(&mut consign_service::Settings)) -> Self {
         let paths = Paths::under(folder);
         for folder in [&paths.runtime, &paths.state] {
             consign_core::paths::private_folder(folder).unwrap();
         }
-        let mut settings = consign_transfer::Settings::default();
+        let mut settings = consign_service::Settings::default();
         settings.limits.exempt_root = false;
         change(&mut settings);
-        let receivers = consign_service::Settings::default().receivers(None);
+        let classes = settings.classes(&paths);
+        let receivers = settings.receivers(Some(Arc::clone(&classes)));
         let options = EngineOptions {
             paths: paths.clone(),
-            settings,
+            settings: settings.engine(),
             clock: Arc::new(consign_core::SystemClock),
             random: Arc::new(consign_core::random::SystemRandom),
             receivers: receivers.clone(),
@@ -68,7 +70,7 @@ impl Served {
                 tokio::spawn(async move { face.serve(stream).await });
             }
         });
-        Self { paths, engine, face, listening }
+        Self { paths, engine, classes, face, listening }
     }
 
     pub(crate) fn options(&self) -> ConnectOptions {
@@ -79,11 +81,17 @@ impl Served {
         Client::connect_with(self.options()).await.unwrap()
     }
 
-    /// As the service ends: no more clients, then no more connections, then the store closes.
+    /// Closes all connections.
+    pub(crate) fn disconnect(&self) {
+        self.face.close();
+    }
+
+    /// As the service ends: no more clients, no more servers, then no more connections, then the store closes.
     pub(crate) async fn stop(self) {
         self.listening.abort();
         let _ = self.listening.await;
         let _ = std::fs::remove_file(self.paths.socket());
+        self.classes.shutdown().await;
         self.face.close();
         self.engine.shutdown().await;
     }

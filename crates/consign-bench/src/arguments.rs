@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures Consign beside other programs.
+#[derive(Parser)]
+#[command(name = "consign-bench", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Files: beside curl, wget, wget2 and aria2c, against nginx on this machine.
+    Transfer(Transfer),
+    /// One HTTP request, read and written 1 MiB at a time: the floor for those that copy.
+    #[command(hide = true)]
+    BareLoop {
+        /// http://ADDRESS:PORT/PATH
+        url: String,
+        /// Where to.
+        output: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Transfer {
+    /// Less of everything, for a look: the numbers say little.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// These rows alone. May be repeated.
+    #[arg(long, value_enum, value_name = "ROW")]
+    pub(crate) only: Vec<Row>,
+    /// How often each contender has its turn [default: 5, with --quick 2].
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<usize>,
+    /// The size of the large file in MiB [default: 2048, with --quick 256].
+    #[arg(long, value_name = "MIB")]
+    pub(crate) size: Option<u64>,
+    /// Files in the job of many files, and jobs that are stored [default: 10000, with --quick 1000].
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<usize>,
+    /// Where to work: a folder on a real disk [default: that of this program].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Another `consign` to measure than the one that was built with this program.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) program: Option<PathBuf>,
+    /// Do not keep nginx on one processor and the contenders on the others.
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+    /// Write all numbers there too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// One large file over plain HTTP.
+    Plain,
+    /// The same over TLS 1.3.
+    Tls,
+    /// One job of many small files.
+    Files,
+    /// Many jobs of one small file.
+    Jobs,
+    /// Many suspended jobs: start, rest, and reading one of them.
+    Idle,
+}
+
+impl Transfer {
+    pub(crate) fn wants(&self, row: Row) -> bool {
+        self.only.is_empty() || self.only.contains(&row)
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 2 } else { 5 }).max(1)
+    }
+
+    /// In bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.unwrap_or(if self.quick { 256 } else { 2048 }).max(1) << 20
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.unwrap_or(if self.quick { 1000 } else { 10_000 }).clamp(10, 99_999)
+    }
+
+    /// Jobs of the row that counts jobs in a second.
+    pub(crate) fn jobs(&self) -> usize {
+        (self.count() / 10).max(10)
+    }
+}

@@ -1,0 +1,41 @@
+//! The work of Consign beside that of the programs that people use for it, on one machine in one
+//! go. See `docs/benchmarks.md`.
+//!
+//! The program that is measured is this one under another name: called `consign`, it is the command.
+//! So what is measured is what was built, whatever else lies about.
+
+mod arguments;
+mod contender;
+mod ground;
+mod measure;
+mod report;
+mod service;
+mod transfer;
+
+use std::{env, ffi::OsStr, path::Path, process::ExitCode};
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+/// What failed, as a sentence.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    if Path::new(&name).file_name() == Some(OsStr::new("consign")) {
+        return consign_cli::run(env::args_os());
+    }
+    let outcome = match Arguments::parse().command {
+        Command::Transfer(options) => transfer::run(&options),
+        Command::BareLoop { url, output } => measure::bare_loop(&url, &output),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("consign-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
