@@ -58,6 +58,10 @@ pub(super) async fn run(console: &Console) -> Outcome {
         None => {
             cleared?;
             if console.form == Form::People {
+                if console.stdout.is_terminal {
+                    // The terminal has echoed the interrupt: what follows begins on a line of its own.
+                    console.line("")?;
+                }
                 console.remark("interrupted; nothing of it is left");
             }
             Ok(Exit::Interrupted)

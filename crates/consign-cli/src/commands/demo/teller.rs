@@ -195,3 +195,19 @@ impl<'a> Teller<'a> {
         self.console.size().0.saturating_sub(INDENT.len() + 2).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_promise_is_not_forgotten() {
+        let console = Console::new(Form::Programs);
+        let mut teller = Teller::new(&console);
+        teller.promise("a", "it is so", Kept::Yes, json!({})).unwrap();
+        assert!(teller.broken().is_empty());
+        teller.promise("b", "that is so, too", Kept::when(false), json!({})).unwrap();
+        teller.promise("c", "and this", Kept::when(true), json!({})).unwrap();
+        assert_eq!(teller.broken(), ["not so: that is so, too"]);
+    }
+}
