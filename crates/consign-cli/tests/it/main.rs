@@ -1,5 +1,7 @@
 //! The command as its users run it: the real program, a service of its own, a web server that lies.
 
+mod classes;
+mod demo;
 mod get;
 mod help;
 mod jobs;

@@ -82,7 +82,7 @@ impl Recorder {
     /// Now and then a receiver does not want to hear it yet.
     fn refuses() -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        (now.subsec_nanos() / 1000).is_multiple_of(8)
+        now.subsec_micros().is_multiple_of(8)
     }
 }
 
