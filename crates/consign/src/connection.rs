@@ -57,7 +57,12 @@ impl Connection {
         let socket = socket.to_owned();
         let stream = match connect(&socket).await {
             Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+            // Reset: it died with us in its queue.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) =>
+            {
+                return Ok(None);
+            }
             Err(source) => return Err(Error::Socket { socket, source }),
         };
         let uid = stream.peer_cred().map_err(|source| Error::Socket { socket: socket.clone(), source })?.uid();
