@@ -19,8 +19,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Runs a test in a runtime of its own. The web server has one too, and neither can be inside the
 /// other.
 pub(crate) fn limited<T>(test: impl Future<Output = T>) -> T {
+    limited_to(LIMIT, test)
+}
+
+/// The same for more than a test usually does.
+pub(crate) fn limited_to<T>(limit: Duration, test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("the test ends in time") })
+    runtime.block_on(async { tokio::time::timeout(limit, test).await.expect("the test ends in time") })
 }
 
 /// What the service is, without a process of its own.
