@@ -35,7 +35,7 @@ pub(crate) use server::{be_bare, be_server};
 /// Nothing takes longer.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Calls under way at the same time.
+/// Clients that call at the same time.
 const CALLS: usize = 64;
 
 /// The size of the file whose last byte is waited for.
@@ -59,15 +59,15 @@ pub(crate) fn run(options: &Callbacks) -> Outcome {
             row.print();
             let started = bench.class(&service, soonest).await?;
             started.print();
-            let many = bench.many(options.count.max(1)).await?;
+            let many = bench.many(&service, options.count.max(1)).await?;
             many.print();
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>([row, started, many])
         })
         .await
     })??;
     report.rows.extend(rows);
-    drop(bench);
     service.stop(&runtime)?;
+    drop(bench);
     match &options.json {
         Some(path) => Ok(report.write(path)?),
         None => Ok(()),
@@ -201,7 +201,7 @@ impl Bench {
     }
 
     /// Many jobs that come to an error at once: that needs no network.
-    async fn many(&self, count: usize) -> Outcome<Row> {
+    async fn many(&self, service: &Service, count: usize) -> Outcome<Row> {
         progress(&format!("{count} jobs are made"));
         let make = |number: usize| async move {
             let flags = Change::NotifyFlags(NotifyFlags::JOB_ERROR);
@@ -218,10 +218,18 @@ impl Bench {
             job.set_notify_interface(Arc::clone(&clock)).await?;
         }
         progress(&format!("{count} jobs end"));
+        // The calls of one connection are carried out one after the other.
+        let mut enders = Vec::new();
+        for _ in 0..CALLS {
+            enders.push(crate::service::connect(service.folder(), self.folder.program()).await?);
+        }
         let began = now();
         let end = async {
-            let ends = jobs.iter().map(|job| async { job.file(0).set_validation_state(Validity::Invalid).await.map(drop) });
-            stream::iter(ends).buffer_unordered(CALLS).try_collect::<()>().await?;
+            let end = |(number, job): (usize, &Job)| {
+                let job = enders[number % CALLS].job(job.id());
+                async move { job.file(0).set_validation_state(Validity::Invalid).await.map(drop) }
+            };
+            stream::iter(jobs.iter().enumerate()).map(end).buffer_unordered(CALLS).try_collect::<()>().await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(now() - began)
         };
         let hear = async {

@@ -92,10 +92,30 @@ impl Service {
 
     /// Starts the calls that can be started now. After the commit, never before.
     pub(super) fn tell_owners(&mut self) {
-        while self.calls < self.settings.jobs.callbacks_at_once.max(1) {
+        while self.free_calls() > 0 {
             let Some(id) = self.to_tell.pop_first() else { return };
             self.tell_owner(id);
         }
+    }
+
+    /// Of jobs of which nothing waits to be stored, all that there is to tell was stored before: their
+    /// owners hear it while the rest is committed. Otherwise each call would wait for the commit that
+    /// follows the one before.
+    pub(super) fn tell_owners_of_stored(&mut self) {
+        if self.free_calls() == 0 || self.to_tell.is_empty() {
+            return;
+        }
+        let unstored = self.batch.jobs();
+        let stored = self.to_tell.iter().filter(|id| !unstored.contains(id));
+        for id in stored.take(self.free_calls()).copied().collect::<Vec<_>>() {
+            self.to_tell.remove(&id);
+            self.tell_owner(id);
+        }
+    }
+
+    /// How many more calls may be under way.
+    fn free_calls(&self) -> usize {
+        (self.settings.jobs.callbacks_at_once.max(1) as usize).saturating_sub(self.calls as usize)
     }
 
     fn tell_owner(&mut self, id: JobId) {

@@ -133,6 +133,9 @@ impl Service {
                 break;
             }
             self.schedule();
+            if self.store_retry.is_none() {
+                self.tell_owners_of_stored();
+            }
             self.commit().await;
             self.feed();
             if self.store_retry.is_none() {
