@@ -235,6 +235,8 @@ pub enum JobEvent {
     Changed(JobId),
     /// A job became final: it is no longer listed.
     Ended(JobId),
+    /// All was told of a job that had ended before.
+    AllTold(JobId),
 }
 
 /// What the engine is doing.

@@ -58,6 +58,8 @@ pub(super) struct Core {
     pub(super) notification_interval: u32,
     /// When notices are tried again. Not stored: a new process tries at once.
     pub(super) tell_again: Option<Monotonic>,
+    /// When a modification may be told that came too soon after the last one.
+    pub(super) modification_due: Option<Monotonic>,
     /// Of the application that made the job.
     pub(super) umask: u32,
     pub(super) created: Timestamp,
@@ -120,6 +122,8 @@ pub(super) struct Activity {
     pub(super) setback: Option<Setback>,
     /// The callback object.
     pub(super) object: Option<ObjectId>,
+    /// The class that the object was made of, if it was.
+    pub(super) object_class: Option<Guid>,
     /// The call to the owner that is under way: one at a time.
     pub(super) call: Option<Call>,
     /// Why the owner could not be told, and when it is told again.

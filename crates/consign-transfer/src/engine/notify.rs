@@ -11,6 +11,7 @@ use consign_core::{Hresult, clock::Monotonic, common};
 
 use super::{
     api::{JobError, JobEvent},
+    callees::{Callee, End},
     entry::{Entry, Unheard},
     notice::{Ladder, Next, Notice, NoticeKind, ObjectId, Receiver, Told},
     report::Report,
@@ -25,6 +26,12 @@ pub trait Receivers: Send + Sync + 'static {
     /// `jobs.callback_timeout`; how long a class may take to start only the one who starts it knows,
     /// and has to bound.
     fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling;
+
+    /// The connection that an object is called over: a client that lets one call wait keeps its other
+    /// jobs waiting, and nobody else's.
+    fn connection_of(&self, object: ObjectId) -> u64 {
+        object.0
+    }
 
     /// The engine calls this object no more: one that was made of a class can go.
     fn released(&self, object: ObjectId) {
@@ -51,14 +58,12 @@ pub(super) struct Call {
     number: u64,
     notice: Notice,
     receiver: Receiver,
-    /// Whether it still counts among those that run at once.
-    counted: bool,
+    pace: End,
     /// Whether another object was set since it began.
     outdated: bool,
 }
 
-/// How long a call counts among those that run at once. A callee that needs longer has its
-/// deadline, but keeps nobody else waiting.
+/// How long a call may keep others waiting. A callee that needs longer has its deadline.
 const SLOW: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -75,9 +80,15 @@ impl Service {
     /// Takes back what nobody has heard and nobody needs to hear any more.
     pub(super) fn withdraw(&mut self, id: JobId, outdated: impl Fn(NoticeKind) -> bool) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let first = entry.notices.front().copied();
         let (gone, kept) = entry.notices.drain(..).partition(|notice: &Notice| outdated(notice.kind));
         entry.notices = kept;
+        // What comes next has not failed yet.
+        let waits_anew = entry.notices.front().copied() != first;
         self.batch.notices_removed.extend(std::collections::VecDeque::into_iter(gone).map(|notice| (id, notice)));
+        if waits_anew {
+            self.tell_now(id);
+        }
     }
 
     /// Notes that something changed that the owner may want to look at.
@@ -92,7 +103,7 @@ impl Service {
 
     /// Starts the calls that can be started now. After the commit, never before.
     pub(super) fn tell_owners(&mut self) {
-        while self.free_calls() > 0 {
+        while self.may_call() {
             let Some(id) = self.to_tell.pop_first() else { return };
             self.tell_owner(id);
         }
@@ -102,42 +113,49 @@ impl Service {
     /// owners hear it while the rest is committed. Otherwise each call would wait for the commit that
     /// follows the one before.
     pub(super) fn tell_owners_of_stored(&mut self) {
-        if self.free_calls() == 0 || self.to_tell.is_empty() {
+        if !self.may_call() || self.to_tell.is_empty() {
             return;
         }
         let unstored = self.batch.jobs();
         let stored = self.to_tell.iter().filter(|id| !unstored.contains(id));
-        for id in stored.take(self.free_calls()).copied().collect::<Vec<_>>() {
+        for id in stored.take(self.callees.room()).copied().collect::<Vec<_>>() {
             self.to_tell.remove(&id);
             self.tell_owner(id);
         }
     }
 
-    /// How many more calls may be under way.
-    fn free_calls(&self) -> usize {
-        (self.settings.jobs.callbacks_at_once.max(1) as usize).saturating_sub(self.calls as usize)
+    fn may_call(&self) -> bool {
+        !self.silent && self.callees.room() > 0
     }
 
     fn tell_owner(&mut self, id: JobId) {
         let now = self.now().monotonic;
         let Some(entry) = self.jobs.get_mut(&id).filter(|entry| entry.activity.call.is_none()) else { return };
-        let flags = entry.core.notify_flags;
-        let stored = entry.notices.iter().find(|notice| notice.kind.is_wanted(flags)).copied();
+        let activity = &mut entry.activity;
+        if activity.object_class.is_some_and(|class| entry.core.notification_class != Some(class)) {
+            // Its class was taken back, or is another now.
+            activity.object_class = None;
+            if let Some(object) = activity.object.take() {
+                self.receivers.released(object);
+            }
+        }
         let waits = entry.core.tell_again.is_some_and(|at| at > now);
+        let stored = entry.first_notice();
         if let Some(notice) = stored.filter(|_| !waits) {
             let first = entry.ladder().first(notice.kind);
-            self.climb(id, notice, first);
+            self.climb(id, notice, first, None);
         } else if entry.activity.modification {
             let interval = Duration::from_millis(entry.core.notification_interval.into());
             let earliest = entry.activity.modification_told.map_or(Monotonic::default(), |told| told + interval);
             if earliest > now {
-                self.tell_at(id, earliest);
+                entry.core.modification_due = Some(earliest);
+                self.index.place(&entry.core, &mut entry.activity.keys);
                 return;
             }
             entry.activity.modification = false;
             entry.activity.modification_told = Some(now);
             let first = entry.ladder().first(NoticeKind::JobModification);
-            self.climb(id, Notice { id: 0, kind: NoticeKind::JobModification }, first);
+            self.climb(id, Notice { id: 0, kind: NoticeKind::JobModification }, first, None);
         } else if entry.core.is_final()
             && stored.is_none()
             && let Some(object) = entry.activity.object.take()
@@ -146,18 +164,30 @@ impl Service {
         }
     }
 
-    fn climb(&mut self, id: JobId, notice: Notice, next: Next) {
+    /// The time has come to tell of a modification that waited for it.
+    pub(super) fn modification_is_due(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        entry.core.modification_due = None;
+        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.to_tell.insert(id);
+    }
+
+    /// Does what follows. `sooner` is when another try is worth it, if that is known.
+    fn climb(&mut self, id: JobId, notice: Notice, next: Next, sooner: Option<Duration>) {
         match next {
             Next::Try(receiver) => self.call(id, notice, receiver),
             Next::Over => self.heard(id, notice),
             Next::Later => {
-                let delay = self.jobs.get(&id).map_or(Duration::ZERO, |entry| entry.core.machine.choices.minimum_retry_delay);
-                let now = self.now();
-                if let Some(unheard) = self.jobs.get_mut(&id).and_then(|entry| entry.activity.unheard.as_mut()) {
+                let Some(entry) = self.jobs.get_mut(&id) else { return };
+                let delay = entry.core.machine.choices.minimum_retry_delay;
+                let delay = sooner.map_or(delay, |sooner| sooner.min(delay));
+                let now = self.clock.now();
+                if let Some(unheard) = &mut entry.activity.unheard {
                     unheard.again = Some(now.wall + delay);
                 }
+                entry.core.tell_again = Some(now.monotonic + delay);
+                self.index.place(&entry.core, &mut entry.activity.keys);
                 self.receivers_changed(id);
-                self.tell_at(id, now.monotonic + delay);
             }
             Next::Wait => {}
         }
@@ -165,16 +195,22 @@ impl Service {
 
     fn call(&mut self, id: JobId, notice: Notice, receiver: Receiver) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let number = self.next_call;
-        self.next_call += 1;
-        self.calls += 1;
-        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true, outdated: false });
-        let starts_itself = matches!(receiver, Receiver::Class(_));
+        let callee = match &receiver {
+            Receiver::Object(object) => Callee::Connection(self.receivers.connection_of(*object)),
+            Receiver::Class(class) => Callee::Class(*class),
+            Receiver::CommandLine(line) => Callee::Program(line.program.clone()),
+        };
+        // Without a number it is tried again when the callee has answered somebody.
+        let Some(number) = self.callees.begin(callee, id) else { return };
+        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), pace: End::Quick, outdated: false });
         let error = if notice.kind == NoticeKind::JobError { view::error(entry) } else { None };
+        let starts_itself = matches!(receiver, Receiver::Class(_));
         let telling = self.receivers.tell(id, notice, error, receiver);
         let deadline = Duration::from_secs(self.settings.jobs.callback_timeout.max(1).into());
         let reports = self.reports.clone();
-        tokio::spawn(async move {
+        // Those that have ended are let go.
+        while self.telling.try_join_next().is_some() {}
+        self.telling.spawn(async move {
             let call = async {
                 match starts_itself {
                     true => telling.await,
@@ -197,11 +233,10 @@ impl Service {
     }
 
     pub(super) fn call_is_slow(&mut self, id: JobId, number: u64) {
+        self.callees.is_slow(number);
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let Some(call) = entry.activity.call.as_mut().filter(|call| call.number == number) else { return };
-        if std::mem::take(&mut call.counted) {
-            self.calls -= 1;
-        }
+        call.pace = End::Slow;
         if call.outdated {
             entry.activity.call = None;
             self.to_tell.insert(id);
@@ -210,16 +245,24 @@ impl Service {
 
     pub(super) fn told(&mut self, id: JobId, number: u64, told: &Told) {
         let made = if let Told::Answered { object, .. } = told { *object } else { None };
-        let Some(entry) = self.jobs.get_mut(&id) else { return self.refuse(made) };
-        let Some(call) = entry.activity.call.take_if(|call| call.number == number) else { return self.refuse(made) };
-        if call.counted {
-            self.calls -= 1;
-        }
+        let call = self.jobs.get_mut(&id).and_then(|entry| entry.activity.call.take_if(|call| call.number == number));
+        let end = match (told, &call) {
+            (Told::Disconnected, _) => End::Gone,
+            (_, Some(call)) => call.pace,
+            // Abandoned, because it was slow.
+            (_, None) => End::Slow,
+        };
+        let waited = self.callees.ended(number, end);
+        self.to_tell.extend(waited);
+        let (Some(entry), Some(call)) = (self.jobs.get_mut(&id), call) else { return self.refuse(made) };
         let had_object = entry.activity.object.is_some();
         match (told, &call.receiver) {
             // Whoever was set meanwhile comes first.
             (Told::Answered { object: Some(_), .. }, _) if had_object || call.outdated => self.refuse(made),
-            (Told::Answered { object: Some(object), .. }, _) => entry.activity.object = Some(*object),
+            (Told::Answered { object: Some(object), .. }, receiver) => {
+                entry.activity.object = Some(*object);
+                entry.activity.object_class = if let Receiver::Class(class) = receiver { Some(*class) } else { None };
+            }
             (Told::Disconnected, Receiver::Object(object)) if entry.activity.object == Some(*object) => entry.activity.object = None,
             _ => {}
         }
@@ -234,8 +277,9 @@ impl Service {
             return;
         }
         let next = entry.ladder().after(call.notice.kind, &call.receiver, told);
-        if call.outdated && next != Next::Over {
-            // Whoever was set meanwhile has not failed yet, and does not wait for the retry delay.
+        if next != Next::Over && (call.outdated || self.silent) {
+            // Whoever was set meanwhile has not failed yet, and does not wait for the retry delay; nor is
+            // who could not answer because the service ends.
             return;
         }
         if next == Next::Later {
@@ -243,7 +287,8 @@ impl Service {
             tracing::warn!(job = %id, notice = call.notice.id, why, "the owner could not be told; it is told again after the retry delay");
             entry.activity.unheard = Some(Unheard { why, again: None });
         }
-        self.climb(id, call.notice, next);
+        let sooner = if let Told::NotYet(_, sooner) = told { Some(*sooner) } else { None };
+        self.climb(id, call.notice, next, sooner);
     }
 
     /// An object that was made for nothing.
@@ -256,11 +301,13 @@ impl Service {
     /// Somebody has heard it.
     fn heard(&mut self, id: JobId, notice: Notice) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        if let Some(at) = entry.notices.iter().position(|kept| kept.id == notice.id) {
-            entry.notices.remove(at);
-            self.batch.notices_removed.push((id, notice));
-            self.receivers_changed(id);
+        let Some(at) = entry.notices.iter().position(|kept| kept.id == notice.id) else { return };
+        entry.notices.remove(at);
+        if entry.core.is_final() && entry.notices.is_empty() {
+            self.batch.told.insert(JobEvent::AllTold(id));
         }
+        self.batch.notices_removed.push((id, notice));
+        self.receivers_changed(id);
         self.tell_now(id);
     }
 
@@ -271,10 +318,11 @@ impl Service {
             return Err(Failure::refused(bits::BG_E_INVALID_STATE, "the job has ended, and everything was told"));
         }
         let displaced = std::mem::replace(&mut entry.activity.object, object).filter(|displaced| Some(*displaced) != object);
+        entry.activity.object_class = None;
         self.receivers_changed(id);
         if let Some(entry) = self.jobs.get_mut(&id) {
             // A displaced object that has not answered for long keeps its successor no longer.
-            entry.activity.call.take_if(|call| !call.counted);
+            entry.activity.call.take_if(|call| call.pace == End::Slow);
             if let Some(call) = &mut entry.activity.call {
                 call.outdated = true;
             }
@@ -315,13 +363,6 @@ impl Service {
         }
     }
 
-    fn tell_at(&mut self, id: JobId, at: Monotonic) {
-        if let Some(entry) = self.jobs.get_mut(&id) {
-            entry.core.tell_again = Some(at);
-            self.index.place(&entry.core, &mut entry.activity.keys);
-        }
-    }
-
     /// `SetValidationState`: what the owner says of a file that is here.
     pub(super) fn validate(&mut self, id: JobId, number: u32, validity: Validity) -> Result<Hresult, Failure> {
         let entry = self.jobs.get_mut(&id).ok_or_else(not_found)?;
@@ -341,6 +382,10 @@ impl Service {
                 file.forget();
             }
         }
+        if validity == Validity::Invalid {
+            // Nobody has to hear of a file that is not there any more.
+            self.withdraw(id, |kind| kind == NoticeKind::FileTransferred(number));
+        }
         match validity {
             Validity::Valid => Ok(common::S_OK),
             // There are no peers: all data is the server's.
@@ -350,10 +395,9 @@ impl Service {
 
     /// Whether a stored notice could be told without any client.
     pub(super) fn can_tell_without_client(&self) -> bool {
-        self.jobs.values().any(|entry| {
-            let wanted = entry.notices.iter().any(|notice| notice.kind.is_wanted(entry.core.notify_flags));
-            wanted && (entry.core.notification_class.is_some() || entry.core.command_line.is_some())
-        })
+        self.jobs
+            .values()
+            .any(|entry| entry.first_notice().is_some() && (entry.core.notification_class.is_some() || entry.core.command_line.is_some()))
     }
 }
 
@@ -367,6 +411,14 @@ pub enum Validity {
 }
 
 impl Entry {
+    /// What is told next. Where there is only a command line, what that is not for is passed over.
+    fn first_notice(&self) -> Option<Notice> {
+        let only_line = self.activity.object.is_none() && self.core.notification_class.is_none() && self.core.command_line.is_some();
+        let is_for_it = |kind| !only_line || matches!(kind, NoticeKind::JobTransferred | NoticeKind::JobError);
+        let flags = self.core.notify_flags;
+        self.notices.iter().find(|notice| notice.kind.is_wanted(flags) && is_for_it(notice.kind)).copied()
+    }
+
     fn ladder(&self) -> Ladder {
         Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
     }
@@ -382,7 +434,7 @@ fn why_not(receiver: &Receiver, told: &Told) -> String {
     match told {
         Told::Answered { result, .. } => format!("{who} answered {} ({result})", describe(*result).symbol),
         Told::Disconnected => format!("{who} was disconnected"),
-        Told::Failed(why) => format!("{who} could not be told: {why}"),
+        Told::Failed(why) | Told::NotYet(why, _) => format!("{who} could not be told: {why}"),
     }
 }
 

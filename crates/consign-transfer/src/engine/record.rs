@@ -309,6 +309,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         command_line: command_line_of(row)?,
         notification_interval: row.get("notification_interval")?,
         tell_again: None,
+        modification_due: None,
         machine,
         turn: 0,
     })
