@@ -16,6 +16,17 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Files: beside curl, wget, wget2 and aria2c, against nginx on this machine.
     Transfer(Transfer),
+    /// Callbacks: how soon an owner hears of an event, and how many events are told in a second.
+    Callbacks(Callbacks),
+    /// The server of the class that `callbacks` starts.
+    #[command(hide = true)]
+    ClassServer {
+        /// Where it writes when it was called.
+        answer: PathBuf,
+    },
+    /// What that server is compared to.
+    #[command(hide = true)]
+    BareClient,
     /// One HTTP request, read and written 1 MiB at a time: the floor for those that copy.
     #[command(hide = true)]
     BareLoop {
@@ -24,6 +35,25 @@ pub(crate) enum Command {
         /// Where to.
         output: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Callbacks {
+    /// Events that a connected client waits for.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) events: usize,
+    /// Starts of a class's server.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) starts: usize,
+    /// Jobs that end at once.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) count: usize,
+    /// Where to work: a folder on a real disk [default: that of this program].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Write all numbers there too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Args)]

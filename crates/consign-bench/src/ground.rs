@@ -47,26 +47,48 @@ const SMALL: u64 = 1 << 20;
 /// Memory that is touched beyond what a turn will surely use.
 const SLACK: u64 = 512 << 20;
 
-impl Ground {
-    pub(crate) fn new(options: &Transfer) -> Outcome<Self> {
+/// A folder on a disk, with this program in it under the name of the one that is measured. Nothing of
+/// it is left when it is dropped.
+pub(crate) struct Folder {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Folder {
+    /// In `root`, by default beside this program.
+    pub(crate) fn new(root: Option<&Path>) -> Outcome<Self> {
         let own = env::current_exe()?;
-        let root =
-            options.folder.clone().or_else(|| own.parent().map(Path::to_owned)).ok_or("no folder to work in: give one by --folder")?;
-        if is_memory(&root)? {
+        let root = root.or_else(|| own.parent()).ok_or("no folder to work in: give one by --folder")?;
+        if is_memory(root)? {
             return Err(format!("{} is in memory, not on a disk: name another folder by --folder", root.display()).into());
         }
         let folder = tempfile::Builder::new().prefix("consign-bench-").tempdir_in(root.canonicalize()?)?;
-        for name in ["served", "fetched", "bin"] {
+        for name in ["fetched", "bin"] {
             fs::create_dir(folder.path().join(name))?;
         }
+        let program = folder.path().join("bin/consign");
+        fs::copy(&own, &program)?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { folder, program })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The command `consign`.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+}
+
+impl Ground {
+    pub(crate) fn new(options: &Transfer) -> Outcome<Self> {
+        let Folder { folder, program: copy } = Folder::new(options.folder.as_deref())?;
+        fs::create_dir(folder.path().join("served"))?;
         let program = match &options.program {
             Some(program) => program.canonicalize().map_err(|error| format!("--program {}: {error}", program.display()))?,
-            None => {
-                let copy = folder.path().join("bin/consign");
-                fs::copy(&own, &copy)?;
-                fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
-                copy
-            }
+            None => copy,
         };
         let nginx = Nginx::start_with(&folder.path().join("served"), DIRECTIVES)?
             .ok_or("without nginx there is nobody to fetch from: install it (Debian: apt-get install nginx-light)")?;

@@ -5,6 +5,7 @@
 //! So what is measured is what was built, whatever else lies about.
 
 mod arguments;
+mod callbacks;
 mod contender;
 mod ground;
 mod measure;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
     }
     let outcome = match Arguments::parse().command {
         Command::Transfer(options) => transfer::run(&options),
+        Command::Callbacks(options) => callbacks::run(&options),
+        Command::ClassServer { answer } => callbacks::be_server(&answer),
+        Command::BareClient => callbacks::be_bare(),
         Command::BareLoop { url, output } => measure::bare_loop(&url, &output),
     };
     match outcome {

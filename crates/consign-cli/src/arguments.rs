@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use consign::{Checksum, FileRange, Guid, JobType, NotifyFlags, Priority, Validity};
 
-use crate::parse::{self, Setting};
+use crate::parse::{self, ClassName, NewClass, Setting};
 
 /// Hands files to a service that keeps its word: downloads go on when the terminal closes, the
 /// network breaks or the machine restarts.
@@ -36,14 +36,29 @@ pub(crate) enum Command {
     /// Make, change and look at jobs.
     #[command(subcommand)]
     Job(Job),
+    /// Register, start, stop and look at classes.
+    ///
+    /// A class is a program that the service starts when it has something to tell it: that a job is
+    /// done, for example (`consign job notify JOB --class CLASS`).
+    #[command(subcommand)]
+    Class(Class),
     /// Run, start, stop and look at the service.
     #[command(subcommand)]
     Service(Service),
+    /// Tell the whole story on this machine, offline, in half a minute.
+    ///
+    /// A download whose service is killed half-way; an object that is called when it is done; a class
+    /// whose server is started by its event. With a web server, a service and a folder of its own, which
+    /// are removed at the end; your own service and jobs are left alone.
+    Demo,
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
         shell: Shell,
     },
+    /// Serve the class of the demonstration. The service starts it; people do not.
+    #[command(hide = true)]
+    DemoServer(DemoServer),
 }
 
 #[derive(Args)]
@@ -159,12 +174,12 @@ pub(crate) struct Add {
 pub(crate) struct Notify {
     /// Which job.
     pub(crate) job: String,
-    /// What is told: transferred, error, modification, file, or disable for nothing.
+    /// What is told: transferred, error, modification, file, ranges, or disable for nothing.
     #[arg(long, value_name = "EVENTS", value_parser = parse::notify_flags, required_unless_present_any = ["class", "command", "interval"])]
     pub(crate) on: Option<NotifyFlags>,
-    /// The class to activate, by its CLSID, which must be registered; or none.
-    #[arg(long, value_name = "CLSID|none", value_parser = parse::class)]
-    pub(crate) class: Option<Guid>,
+    /// The class to activate, by its CLSID or its ProgID, which must be registered; or none.
+    #[arg(long, value_name = "CLASS|none", value_parser = parse::class)]
+    pub(crate) class: Option<ClassName>,
     /// The program to run, by its absolute path, and its arguments, to the end of the line; or none.
     ///
     /// No shell is used. {job} in an argument, and CONSIGN_JOB_ID in the environment, is the id of
@@ -220,6 +235,88 @@ impl From<Kind> for JobType {
             Kind::UploadReply => Self::UploadReply,
         }
     }
+}
+
+/// A class is named by its CLSID or its ProgID.
+#[derive(Subcommand)]
+pub(crate) enum Class {
+    /// Register a class, and print its CLSID.
+    ///
+    /// By a class file, or by what would stand in it. An earlier registration of the class is replaced.
+    /// The program and the folders above it must be writable by nobody but you and root.
+    Register(Register),
+    /// List the classes that are registered.
+    List,
+    /// Show everything that is known of a class, and what its server wrote last.
+    Show {
+        /// Which class.
+        class: String,
+    },
+    /// Take the registration of classes back, and end their servers.
+    Unregister {
+        #[command(flatten)]
+        classes: Classes,
+        /// Also where jobs use a class: what they have to tell waits for somebody else to hear it.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Start the servers of classes, and wait until they serve.
+    Start(Classes),
+    /// End the servers of classes, whoever uses them.
+    ///
+    /// They are started again when they are wanted again.
+    Stop(Classes),
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("host").args(["exec", "systemd_unit", "dbus_name"]))]
+pub(crate) struct Register {
+    /// The class file.
+    #[arg(value_name = "FILE", required_unless_present = "clsid", conflicts_with_all = ["clsid", "host"])]
+    pub(crate) file: Option<PathBuf>,
+    /// The id of the class, or new for one that was never used before.
+    #[arg(long, value_name = "CLSID|new", value_parser = parse::new_class, requires = "host")]
+    pub(crate) clsid: Option<NewClass>,
+    /// Its name for people and programs, such as Vendor.Component.1.
+    #[arg(long, requires = "clsid")]
+    pub(crate) progid: Option<String>,
+    /// What it is, in a few words.
+    #[arg(long, requires = "clsid")]
+    pub(crate) name: Option<String>,
+    /// What it belongs to.
+    #[arg(long, requires = "clsid")]
+    pub(crate) application: Option<String>,
+    /// How long a server that nobody uses is kept: 0 is not at all [default: as long as the service].
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, requires = "clsid")]
+    pub(crate) idle_stop: Option<u32>,
+    /// How long its server may take to register [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, requires = "clsid")]
+    pub(crate) start_timeout: Option<u32>,
+    /// The server's program, by its absolute path, and its arguments, to the end of the line.
+    #[arg(long, value_name = "PROGRAM [ARGUMENT]...", num_args = 1.., allow_hyphen_values = true, requires = "clsid")]
+    pub(crate) exec: Vec<String>,
+    /// The systemd unit of the user that is the server.
+    #[arg(long, value_name = "UNIT", requires = "clsid")]
+    pub(crate) systemd_unit: Option<String>,
+    /// The name on the session bus that is the server.
+    #[arg(long, value_name = "NAME", requires = "clsid")]
+    pub(crate) dbus_name: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Classes {
+    /// Which classes.
+    #[arg(required = true, value_name = "CLASS")]
+    pub(crate) classes: Vec<String>,
+}
+
+/// What the service starts for the demonstration.
+#[derive(Args)]
+pub(crate) struct DemoServer {
+    /// The class that it serves.
+    pub(crate) class: Guid,
+    /// Where it writes what it hears, a line for each event.
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Subcommand)]

@@ -8,7 +8,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{problem::Outcome, text::Calendar};
+use crate::{
+    problem::{Outcome, Problem},
+    text::Calendar,
+};
 
 /// For whom the output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,17 @@ impl Console {
     /// One line on stderr: what is said beside the answer. A reader that left does not matter here.
     pub(crate) fn remark(&self, text: impl AsRef<str>) {
         let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+    }
+
+    /// The problem of one of several, before the one that decides how the command ends.
+    pub(crate) fn tell(&self, problem: Option<Problem>) {
+        let text = problem.and_then(|problem| match self.form {
+            Form::People => problem.for_people(str::to_owned),
+            Form::Programs => problem.for_programs(),
+        });
+        if let Some(text) = text {
+            self.remark(text.trim_end());
+        }
     }
 
     /// One JSON document, for people who read along in lines.

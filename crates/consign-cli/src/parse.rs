@@ -145,9 +145,36 @@ fn switch(text: &str) -> Result<AutoSwitch, String> {
 /// What stands for no class and no command.
 pub(crate) const NONE: &str = "none";
 
+/// How a class is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClassName {
+    /// By its CLSID; [`Guid::NULL`] is none.
+    Id(Guid),
+    /// By what may be a ProgID. Which class that is, the service knows.
+    ProgId(String),
+}
+
 /// A class, or none.
-pub(crate) fn class(text: &str) -> Result<Guid, String> {
-    if text == NONE { Ok(Guid::NULL) } else { text.parse().map_err(|error| format!("`{text}`: {error}")) }
+pub(crate) fn class(text: &str) -> Result<ClassName, String> {
+    if text == NONE {
+        return Ok(ClassName::Id(Guid::NULL));
+    }
+    let name = || text.starts_with(|first: char| first.is_ascii_alphabetic()).then(|| ClassName::ProgId(text.to_owned()));
+    text.parse().map(ClassName::Id).ok().or_else(name).ok_or_else(|| format!("`{text}` is neither a CLSID nor a ProgID"))
+}
+
+/// Which CLSID a class gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NewClass {
+    /// One that was never used before.
+    Random,
+    /// This one.
+    Given(Guid),
+}
+
+/// A CLSID, or `new`.
+pub(crate) fn new_class(text: &str) -> Result<NewClass, String> {
+    if text == "new" { Ok(NewClass::Random) } else { text.parse().map(NewClass::Given).map_err(|error| format!("{error}; or `new`")) }
 }
 
 /// A number, or names with commas between them.
@@ -182,9 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn classes_have_ids() {
-        assert_eq!(class("none"), Ok(Guid::NULL));
-        assert!(class("{97184d0f-f7ef-413a-8c6d-c1745018b2e9}").is_ok() && class("x").is_err());
+    fn classes_have_ids_and_names() {
+        let id: Guid = "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap();
+        assert_eq!(class("none"), Ok(ClassName::Id(Guid::NULL)));
+        assert_eq!(class("{97184d0f-f7ef-413a-8c6d-c1745018b2e9}"), Ok(ClassName::Id(id)));
+        assert_eq!(class("Vendor.Thing.1"), Ok(ClassName::ProgId("Vendor.Thing.1".into())));
+        assert!(class("").is_err() && class("{97184d0f}").is_err());
+        assert_eq!((new_class("new"), new_class("97184d0ff7ef413a8c6dc1745018b2e9")), (Ok(NewClass::Random), Ok(NewClass::Given(id))));
+        assert!(new_class("none").is_err());
     }
 
     #[test]

@@ -80,6 +80,14 @@ impl Problem {
         Self::Told(Box::new(told))
     }
 
+    /// With the reason in other words.
+    pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.why = why.into();
+        }
+        self
+    }
+
     /// With a word on what to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         if let Self::Told(told) = &mut self {
@@ -153,6 +161,8 @@ fn help_for(error: &consign::Error) -> Option<&'static str> {
             bits::BG_E_EMPTY => Some("`consign job add JOB URL PATH` adds a file"),
             bits::BG_E_INVALID_STATE => Some("`consign job show JOB` tells its state"),
             bits::BG_E_TOO_MANY_JOBS_PER_USER => Some("`consign job cancel JOB` or `consign job complete JOB` ends one"),
+            common::REGDB_E_CLASSNOTREG | common::CO_E_CLASSSTRING => Some("`consign class list` lists the classes"),
+            common::CO_E_SERVER_EXEC_FAILURE => Some("`consign class show CLASS` shows what its server wrote"),
             common::ERROR_PATH_NOT_FOUND => Some("make the folder first"),
             _ => None,
         },

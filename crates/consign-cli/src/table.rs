@@ -42,11 +42,13 @@ impl Table {
             }
         }
         let mut kept: Vec<usize> = (0..count).collect();
+        // The last one, where it was not left out, then the flexible one.
+        let giving = |kept: &[usize]| [count - 1, self.flexible].into_iter().filter(|index| kept.contains(index)).collect::<Vec<_>>();
         if let Some(columns) = columns {
             let mut expendable = self.expendable.iter();
             let excess = loop {
                 let wanted = kept.iter().map(|index| widths[*index] + GAP).sum::<usize>() - GAP;
-                let can_give: usize = [count - 1, self.flexible].iter().map(|index| widths[*index].saturating_sub(LEAST)).sum();
+                let can_give: usize = giving(&kept).iter().map(|index| widths[*index].saturating_sub(LEAST)).sum();
                 let excess = wanted.saturating_sub(columns);
                 match expendable.next() {
                     Some(index) if excess > can_give => kept.retain(|kept| kept != index),
@@ -54,7 +56,7 @@ impl Table {
                 }
             };
             let mut excess = excess;
-            for index in [count - 1, self.flexible] {
+            for index in giving(&kept) {
                 let give = widths[index].saturating_sub(LEAST).min(excess);
                 widths[index] -= give;
                 excess -= give;
@@ -103,6 +105,13 @@ mod tests {
         let table = table().expendable(&[0]);
         assert_eq!(table.lines(Some(22)), ["ID  NAME      WHY", "1   a short…  the ser…", "22  漢字"]);
         assert_eq!(table.lines(Some(20)), ["NAME        WHY", "a short n…  the ser…", "漢字"]);
+    }
+
+    #[test]
+    fn the_last_column_can_be_left_out() {
+        let table = table().expendable(&[2]);
+        assert_eq!(table.lines(Some(18)), ["ID  NAME", "1   a short name", "22  漢字"]);
+        assert_eq!(table.lines(Some(14)), ["ID  NAME", "1   a short n…", "22  漢字"]);
     }
 
     #[test]

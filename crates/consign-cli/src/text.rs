@@ -48,6 +48,23 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     cut
 }
 
+/// The text in lines of at most `columns`, broken between words where that is possible.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| width(line) + 1 + width(word) <= columns || line.is_empty());
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `12.3 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -156,6 +173,15 @@ mod tests {
         assert_eq!(cut("漢字漢字", 5), "漢字…");
         assert_eq!(cut("漢字漢字", 4), "漢…");
         assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn long_sentences_are_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("longer than it fits", 4), ["longer", "than", "it", "fits"]);
+        assert_eq!(wrapped("漢字 漢字", 9), ["漢字 漢字"]);
+        assert_eq!(wrapped("漢字 漢字", 8), ["漢字", "漢字"]);
+        assert_eq!(wrapped("", 8), [""]);
     }
 
     #[test]

@@ -71,6 +71,15 @@ pub(crate) fn error(error: &JobError) -> String {
     format!("{} ({} {})", shown(&error.failure.sentence), shown(&error.symbol), error.failure.code)
 }
 
+/// A program and its arguments, with quotes where words would run together.
+pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let word = |word: &String| {
+        let plain = !word.is_empty() && !word.contains(|character: char| character.is_whitespace() || matches!(character, '\'' | '"'));
+        if plain { shown(word) } else { format!("'{}'", shown(word).replace('\'', "'\\''")) }
+    };
+    words.into_iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// Names and values, with the values in one column.
 pub(crate) fn aligned(facts: &[(&str, String)]) -> Vec<String> {
     let column = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;

@@ -105,6 +105,7 @@ pub mod common {
         E_UNEXPECTED = 0x8000_FFFF, "the service came to a state that it does not expect";
         CO_E_NOT_SUPPORTED = 0x8000_4021, "the operation is not supported";
         RPC_E_DISCONNECTED = 0x8001_0108, "the other side has closed the connection";
+        CLASS_E_CLASSNOTAVAILABLE = 0x8004_0111, "the server does not have this class";
         REGDB_E_INVALIDVALUE = 0x8004_0153, "the registration of the class is not valid";
         REGDB_E_CLASSNOTREG = 0x8004_0154, "the class is not registered";
         CO_E_CLASSSTRING = 0x8004_01F3, "this names no class: neither a class id nor the name of a registered class";
@@ -117,6 +118,7 @@ pub mod common {
         E_OUTOFMEMORY = 0x8007_000E, "out of memory";
         ERROR_NOT_SAME_DEVICE = 0x8007_0011, "the two names are on different file systems";
         ERROR_WRITE_PROTECT = 0x8007_0013, "the file system is mounted read-only";
+        ERROR_BUSY = 0x8007_00AA, "it is in use";
         E_INVALIDARG = 0x8007_0057, "an argument is not valid";
         ERROR_DISK_FULL = 0x8007_0070, "the disk is full";
         ERROR_FILE_TOO_LARGE = 0x8007_00DF, "the file is larger than the file system or the limits of the process allow";

@@ -76,6 +76,11 @@ impl Paths {
         self.state.join("consign.log")
     }
 
+    /// Where class files lie: the user's folder, then the system's.
+    pub fn classes(&self) -> [PathBuf; 2] {
+        [self.data.join("classes"), PathBuf::from("/usr/share/consign/classes")]
+    }
+
     /// Settings and policies.
     pub fn settings(&self) -> PathBuf {
         self.config.join("consign.toml")

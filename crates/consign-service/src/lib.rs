@@ -8,16 +8,19 @@ pub mod fuzzing;
 
 mod run;
 
-mod launcher;
 mod receivers;
+
+mod classes;
+mod command_lines;
 
 mod dispatch;
 mod face;
 
+pub use classes::Classes;
+pub use command_lines::CommandRunner;
 pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
-pub use launcher::{CommandLauncher, Launcher};
 pub use receivers::ClientReceivers;
 pub use run::{
-    Background, CommandLineRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings, Settings, SettingsError,
-    StartError, UnitError, Units, main_run, run,
+    Background, ClassSettings, CommandLineRule, HandStartedRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings,
+    Settings, SettingsError, StartError, UnitError, Units, main_run, run,
 };

@@ -1,44 +1,54 @@
 //! Carries what the engine has to tell to those who are to hear it: objects of connected clients,
-//! and whatever a [`Launcher`] starts.
+//! objects of classes, and command lines.
 //!
-//! Owns the names of the objects that clients registered. It exists before the engine, which needs
-//! it, and before the face, which is told to it when there is one. It decides nothing: the ladder
-//! is the engine's.
+//! Owns the names of the objects that jobs have. It decides nothing: the ladder is the engine's.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use consign_activation::ClassId;
 use consign_bits::{Failure, JobId};
-use consign_core::common;
-use consign_transfer::{Change, Engine, JobError, Notice, NoticeKind, ObjectId, Receiver, Receivers, Telling, Told};
-use tokio::task::spawn_blocking;
+use consign_core::{Guid, common};
+use consign_transfer::{Change, Engine, JobError, Notice, ObjectId, Receiver, Receivers, Telling, Told};
+use consign_wire::names::IID_BACKGROUND_COPY_CALLBACK;
+use tokio::{task::spawn_blocking, time::timeout};
 use zbus::OwnedObjectPath;
 
 use crate::{
+    classes::{Classes, Created},
+    command_lines::CommandRunner,
     dispatch::callback,
-    face::{NoAnswer, Outbound, Peer, Shared},
-    launcher::Launcher,
+    face::{NoAnswer, Outbound, Peer},
 };
 
-/// The receivers of a service. Made first, given to the engine and then to the face.
+/// The receivers of a service. Made first, given to the engine and to the face.
 pub struct ClientReceivers {
-    registry: Mutex<Registry>,
-    /// Weak: the engine owns its receivers, and must not own itself through them.
-    face: OnceLock<Weak<Shared>>,
-    launcher: Arc<dyn Launcher>,
+    registry: Arc<Registry>,
+    commands: CommandRunner,
+    classes: Option<Arc<Classes>>,
+    /// How long an object of a class has to answer, once its server runs.
+    deadline: Duration,
 }
 
-/// The objects that are registered, one for a job.
+/// The objects that jobs have.
 #[derive(Default)]
-struct Registry {
+struct Registry(Mutex<Objects>);
+
+#[derive(Default)]
+struct Objects {
     last: u64,
     objects: BTreeMap<ObjectId, Object>,
-    of_jobs: HashMap<JobId, ObjectId>,
-    /// Jobs that have ended with an object, of which something may still be told.
-    ended: VecDeque<JobId>,
+}
+
+/// What is told.
+struct Event {
+    job: JobId,
+    notice: Notice,
+    error: Option<JobError>,
 }
 
 /// An object in a connected client.
@@ -47,36 +57,35 @@ struct Object {
     peer: u64,
     peer_name: String,
     path: OwnedObjectPath,
-    job: JobId,
     outbound: Arc<Outbound>,
+    /// What keeps an object of a class.
+    created: Option<Arc<Created>>,
 }
 
 impl ClientReceivers {
-    /// Nobody is registered yet. What is not running is started by `launcher`.
-    pub fn new(launcher: Arc<dyn Launcher>) -> Arc<Self> {
-        Arc::new(Self { registry: Mutex::default(), face: OnceLock::new(), launcher })
-    }
-
-    /// The face whose clients are called.
-    pub(crate) fn serve(&self, face: Weak<Shared>) {
-        // A second face of one engine has clients, whose objects are called all the same.
-        let _ = self.face.set(face);
+    /// Nobody is registered yet. Classes and command lines have `deadline`; without `classes` there
+    /// are none.
+    pub fn new(commands: CommandRunner, classes: Option<Arc<Classes>>, deadline: Duration) -> Arc<Self> {
+        Arc::new(Self { registry: Arc::default(), commands, classes, deadline })
     }
 
     /// `SetNotifyInterface` of this peer; without a path it clears. The client that is displaced is
     /// told.
     pub(crate) async fn set(&self, engine: &Engine, job: JobId, peer: &Peer, path: Option<OwnedObjectPath>) -> Result<(), Failure> {
-        let object = path.clone().map(|path| self.register(peer, job, path));
+        let of_peer = |path| Object { peer: peer.number, peer_name: peer.unique_name(), path, outbound: peer.outbound(), created: None };
+        let object = path.clone().map(|path| self.registry.add(of_peer(path)));
         let displaced = match engine.set_notify_interface(job, object).await {
             Ok(displaced) => displaced,
             Err(failure) => {
-                object.map(|object| self.forget(object));
+                object.map(|object| self.registry.remove(object));
                 return Err(failure);
             }
         };
-        if let Some(displaced) = displaced.and_then(|displaced| self.forget(displaced)) {
-            // Who takes its own object away, or sets it again, knows.
-            let knows = displaced.peer == peer.number && path.is_none_or(|path| path == displaced.path);
+        if let Some(displaced) = displaced.and_then(|displaced| self.registry.remove(displaced)) {
+            // Who takes its own object away, or sets it again, knows; an object of a class hears that it
+            // is released.
+            let sets_it_itself = displaced.peer == peer.number && path.is_none_or(|path| path == displaced.path);
+            let knows = sets_it_itself || displaced.created.is_some();
             if !knows && let Some(message) = written(callback::displaced(&displaced.peer_name, &displaced.path, job)) {
                 displaced.outbound.tell(message);
             }
@@ -88,11 +97,14 @@ impl ClientReceivers {
     pub(crate) async fn check(&self, changes: &[Change]) -> Result<(), Failure> {
         for change in changes {
             match change {
-                Change::NotificationClass(class) if *class != consign_core::Guid::NULL => self.launcher.check_class(*class)?,
+                Change::NotificationClass(class) if *class != Guid::NULL => match &self.classes {
+                    Some(classes) => classes.check(*class).await?,
+                    None => return Err(Failure::refused(common::REGDB_E_CLASSNOTREG, "classes need the service")),
+                },
                 Change::CommandLine(Some(line)) => {
-                    let (launcher, line) = (Arc::clone(&self.launcher), line.clone());
+                    let (commands, line) = (self.commands.clone(), line.clone());
                     // It looks at folders, which may be slow to answer.
-                    let checked = spawn_blocking(move || launcher.check_command_line(&line)).await;
+                    let checked = spawn_blocking(move || commands.check(&line)).await;
                     checked.unwrap_or_else(|_| Err(Failure::refused(common::E_UNEXPECTED, "the program could not be looked at")))?;
                 }
                 _ => {}
@@ -101,106 +113,114 @@ impl ClientReceivers {
         Ok(())
     }
 
-    /// The job has ended: once all was told of it, its object is needed no more.
-    pub(crate) async fn job_ended(&self, engine: &Engine, job: JobId) {
-        {
-            let mut registry = self.registry();
-            if !registry.of_jobs.contains_key(&job) {
-                return;
-            }
-            registry.ended.push_back(job);
-        }
-        // This one, and one of those that had something to tell when they ended.
-        for _ in 0..2 {
-            let Some(job) = self.registry().ended.pop_front() else { return };
-            let pending = engine.job(job).await.map_or(0, |view| view.notices_pending);
-            let mut registry = self.registry();
-            if pending > 0 {
-                registry.ended.push_back(job);
-            } else if let Some(object) = registry.of_jobs.remove(&job) {
-                registry.objects.remove(&object);
-            }
-        }
-    }
-
     /// The connection of this peer has ended; answers which objects went with it.
     pub(crate) fn peer_gone(&self, peer: u64) -> Vec<ObjectId> {
-        let mut registry = self.registry();
-        let gone: Vec<ObjectId> = registry.objects.iter().filter(|(_, object)| object.peer == peer).map(|(id, _)| *id).collect();
+        let gone = self.registry.of_peer(peer);
         for id in &gone {
-            registry.forget(*id);
+            self.registry.remove(*id);
         }
-        let Registry { ended, of_jobs, .. } = &mut *registry;
-        ended.retain(|job| of_jobs.contains_key(job));
         gone
     }
 
-    fn register(&self, peer: &Peer, job: JobId, path: OwnedObjectPath) -> ObjectId {
-        let object = Object { peer: peer.number, peer_name: peer.unique_name(), path, job, outbound: peer.outbound() };
-        let mut registry = self.registry();
-        registry.last += 1;
-        let id = ObjectId(registry.last);
-        registry.objects.insert(id, object);
-        registry.of_jobs.insert(job, id);
-        id
-    }
-
-    fn forget(&self, object: ObjectId) -> Option<Object> {
-        self.registry().forget(object)
-    }
-
-    fn find(&self, object: ObjectId) -> Option<Object> {
-        self.registry().objects.get(&object).cloned()
-    }
-
-    fn engine(&self) -> Option<Engine> {
-        Some(self.face.get()?.upgrade()?.engine.clone())
-    }
-
-    fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The classes, where there are any.
+    pub(crate) fn classes(&self) -> Option<&Arc<Classes>> {
+        self.classes.as_ref()
     }
 }
 
 impl Registry {
-    fn forget(&mut self, id: ObjectId) -> Option<Object> {
-        let object = self.objects.remove(&id)?;
-        if self.of_jobs.get(&object.job) == Some(&id) {
-            self.of_jobs.remove(&object.job);
-        }
-        Some(object)
+    fn add(&self, object: Object) -> ObjectId {
+        let mut objects = self.lock();
+        objects.last += 1;
+        let id = ObjectId(objects.last);
+        objects.objects.insert(id, object);
+        id
+    }
+
+    /// Dropped outside the lock: an object of a class is told.
+    fn remove(&self, object: ObjectId) -> Option<Object> {
+        self.lock().objects.remove(&object)
+    }
+
+    fn find(&self, object: ObjectId) -> Option<Object> {
+        self.lock().objects.get(&object).cloned()
+    }
+
+    fn of_peer(&self, peer: u64) -> Vec<ObjectId> {
+        self.lock().objects.iter().filter(|(_, object)| object.peer == peer).map(|(id, _)| *id).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Objects> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Receivers for ClientReceivers {
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling {
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling {
+        let event = Event { job, notice, error };
         match receiver {
-            Receiver::Object(object) => match self.find(object) {
-                Some(object) => Box::pin(tell_object(object, job, notice, self.engine())),
+            Receiver::Object(object) => match self.registry.find(object) {
+                Some(object) => Box::pin(tell_object(object, event)),
                 None => Box::pin(async { Told::Disconnected }),
             },
-            Receiver::Class(class) => self.launcher.activate(job, notice, class),
-            Receiver::CommandLine(line) => self.launcher.run(job, line),
+            Receiver::Class(class) => match (&self.classes, class.try_into()) {
+                (Some(classes), Ok(class)) => {
+                    let (classes, registry) = (Arc::clone(classes), Arc::clone(&self.registry));
+                    Box::pin(tell_class(classes, registry, class, event, self.deadline))
+                }
+                _ => Box::pin(async { Told::Failed("classes need the service".into()) }),
+            },
+            Receiver::CommandLine(line) => self.commands.run(job, line),
         }
+    }
+
+    fn released(&self, object: ObjectId) {
+        self.registry.remove(object);
     }
 }
 
 impl fmt::Debug for ClientReceivers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientReceivers").field("objects", &self.registry().objects.len()).finish_non_exhaustive()
+        f.debug_struct("ClientReceivers").field("objects", &self.registry.lock().objects.len()).finish_non_exhaustive()
     }
 }
 
-async fn tell_object(object: Object, job: JobId, notice: Notice, engine: Option<Engine>) -> Told {
-    let error = match (notice.kind, engine) {
-        (NoticeKind::JobError, Some(engine)) => match engine.job(job).await {
-            Ok(view) => view.error,
-            Err(failure) => return Told::Failed(failure.sentence.into_owned()),
-        },
-        // The handle is not kept while the callee takes its time.
-        _ => None,
+/// Makes an object of the class, which serves the job from now on if it answers.
+async fn tell_class(classes: Arc<Classes>, registry: Arc<Registry>, class: ClassId, event: Event, deadline: Duration) -> Told {
+    let made = async {
+        // The start has a time limit of its own.
+        let lease = classes.activate(class).await?;
+        let too_late = |_| Failure::refused(common::ERROR_TIMEOUT, format!("no object within {} s", deadline.as_secs()));
+        timeout(deadline, classes.create(lease, IID_BACKGROUND_COPY_CALLBACK)).await.map_err(too_late)?
     };
-    let Some(call) = written(call(&object, job, notice, error.as_ref())) else {
+    let created = match made.await {
+        Ok(created) => Arc::new(created),
+        Err(failure) => return Told::Failed(failure.to_string()),
+    };
+    let object = Object {
+        peer: created.peer(),
+        peer_name: created.peer_name().to_owned(),
+        path: created.path().clone(),
+        outbound: Arc::clone(created.outbound()),
+        created: Some(created),
+    };
+    let id = registry.add(object.clone());
+    match timeout(deadline, tell_object(object, event)).await {
+        Ok(Told::Answered { result, .. }) => Told::Answered { result, object: Some(id) },
+        Ok(told) => {
+            registry.remove(id);
+            told
+        }
+        Err(_) => {
+            registry.remove(id);
+            Told::Failed(format!("no answer within {} s", deadline.as_secs()))
+        }
+    }
+}
+
+async fn tell_object(object: Object, event: Event) -> Told {
+    let call = callback::call(&object.peer_name, &object.path, event.job, event.notice, event.error.as_ref());
+    let Some(call) = written(call) else {
         return Told::Failed("the call could not be written".into());
     };
     match object.outbound.call(call).await {
@@ -208,10 +228,6 @@ async fn tell_object(object: Object, job: JobId, notice: Notice, engine: Option<
         Err(NoAnswer::Disconnected) => Told::Disconnected,
         Err(NoAnswer::TooMany) => Told::Failed("the client does not read what it is told".into()),
     }
-}
-
-fn call(object: &Object, job: JobId, notice: Notice, error: Option<&JobError>) -> zbus::Result<zbus::Message> {
-    callback::call(&object.peer_name, &object.path, job, notice, error)
 }
 
 fn written(message: zbus::Result<zbus::Message>) -> Option<zbus::Message> {

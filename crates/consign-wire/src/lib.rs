@@ -8,4 +8,4 @@ pub mod error;
 pub mod names;
 mod record;
 
-pub use record::{ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord};
+pub use record::{ClassRecord, ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord};

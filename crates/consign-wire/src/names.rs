@@ -61,7 +61,8 @@ pub const SERVICE: &str = "org.consign.Service";
 /// `MaximumDownloadTime u`*, `AutoComplete b`*, `NotifyFlags u`*, `Proxy (uss)`*,
 /// `SecurityFlags u`*, `NotifyInterface b` (whether an object is registered), `NotificationClsid s`*
 /// (empty: none), `NotifyCmdLine as`* (program and arguments; empty: none),
-/// `MinimumNotificationInterval u`* (milliseconds), `PendingNotices u`, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
+/// `MinimumNotificationInterval u`* (milliseconds), `PendingNotices u` (events that nobody has heard yet),
+/// `NotToldBecause s`, `NextNotification x`, `ErrorCount u`, `Error` [`ErrorRecord`](crate::ErrorRecord) (context 0:
 /// none), `WaitingBecause s`, `NextAttempt x`, `Remark s`.
 ///
 /// Changes are told by `org.freedesktop.DBus.Properties.PropertiesChanged`, with the new values. Each
@@ -71,19 +72,70 @@ pub const SERVICE: &str = "org.consign.Service";
 /// its `JobEnded`.
 pub const JOB: &str = "org.consign.Job";
 
-/// `IBackgroundCopyCallback` and `IBackgroundCopyCallback2`: what a client implements on an object
+/// `IBackgroundCopyCallback` to `IBackgroundCopyCallback3`: what a client implements on an object
 /// of its own, names by `SetNotifyInterface` of a job, and is called on over its own connection.
 /// Every method answers with an HRESULT `i`; the event id `t` rises, and is the same when an event is
 /// told again.
 ///
-/// | member | in |
-/// | --- | --- |
-/// | `JobTransferred` | `o` job, `t` event |
-/// | `JobError` | `o` job, [`ErrorRecord`](crate::ErrorRecord), `t` event |
-/// | `JobModification` | `o` job, `t` 0 |
-/// | `FileTransferred` | `o` job, `u` file, `t` event |
+/// | member | in | |
+/// | --- | --- | --- |
+/// | `JobTransferred` | `o` job, `t` event | |
+/// | `JobError` | `o` job, [`ErrorRecord`](crate::ErrorRecord), `t` event | |
+/// | `JobModification` | `o` job, `t` 0 | |
+/// | `FileTransferred` | `o` job, `u` file, `t` event | |
+/// | `FileRangesTransferred` | `o` job, `u` file, `a(tt)` ranges | of on-demand jobs, which there are none of yet |
 /// | `Displaced` | `o` job | another object was set for the job; no answer is waited for |
 pub const CALLBACK: &str = "org.consign.BackgroundCopyCallback";
+
+/// The classes that are registered, and their servers, at [`MANAGER_PATH`]. A class is named by its
+/// CLSID or its ProgID.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `Register` | `s` class file | `s` CLSID, `s` path | the text of a class file; replaces an earlier registration |
+/// | `Unregister` | `s` class, `b` force | | `ERROR_BUSY` while jobs use it, without force |
+/// | `List` | | `a` [`ClassRecord`](crate::ClassRecord) | every class file, the bad ones with their reason |
+/// | `Show` | `s` class | [`ClassRecord`](crate::ClassRecord), `a(xs)` output, `a(ss)` jobs | time and line of what its server wrote; id and name of the jobs that use it |
+/// | `Start` | `s` class | | starts its server, and answers when it has registered |
+/// | `Stop` | `s` class | | asks its server to end, and waits for it |
+pub const CLASSES: &str = "org.consign.Classes";
+
+/// What a server calls that serves classes, at [`MANAGER_PATH`].
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `RegisterClass` | `s` token, `s` CLSID, `o` factory, `u` flags | `u` cookie | `CoRegisterClassObject`; the token of `CONSIGN_ACTIVATION_TOKEN`, empty where there is none; an object of the caller with [`CLASS_FACTORY`]; [`REGCLS_MULTIPLEUSE`], [`REGCLS_SUSPENDED`] |
+/// | `ResumeClasses` | | | `CoResumeClassObjects`: the suspended ones serve from now on |
+///
+/// A server is started for one class and serves that. It registers every class that it has with
+/// `REGCLS_SUSPENDED`, then calls `ResumeClasses`: the one that it was started for serves, the others
+/// are let go. A server that has one class needs no `REGCLS_SUSPENDED`.
+pub const ACTIVATION: &str = "org.consign.Activation";
+
+/// `IClassFactory`: what a server implements on an object of its own, names by `RegisterClass`, and
+/// is called on over its own connection.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `CreateInstance` | `s` CLSID, `s` IID | `o` | an object of the class, in the same server |
+/// | `Release` | `o` | | the service calls that object no more; no answer is waited for |
+/// | `Shutdown` | | | the server is to end what it has in hand, close the connection, and end; no answer is waited for |
+pub const CLASS_FACTORY: &str = "org.consign.ClassFactory";
+
+/// Whoever wants an object of the class gets it from this server.
+pub const REGCLS_MULTIPLEUSE: u32 = 1;
+/// Nobody does before `ResumeClasses`.
+pub const REGCLS_SUSPENDED: u32 = 4;
+
+/// `IID_IBackgroundCopyCallback`: what objects of notification classes are asked for. Their methods
+/// are those of [`CALLBACK`].
+pub const IID_BACKGROUND_COPY_CALLBACK: Guid =
+    Guid::from_bytes([0x97, 0xea, 0x99, 0xc7, 0x01, 0x86, 0x4a, 0xd4, 0x8d, 0xf9, 0xc5, 0xb4, 0xe0, 0xed, 0x6b, 0x22]);
+
+/// What a started server finds the socket by.
+pub const SOCKET_VARIABLE: &str = "CONSIGN_SOCKET";
+/// What a started server shows when it registers.
+pub const TOKEN_VARIABLE: &str = "CONSIGN_ACTIVATION_TOKEN";
 
 /// `BG_JOB_ENUM_ALL_USERS`. The service is one user's own, so it changes nothing.
 pub const ENUM_ALL_USERS: u32 = 0x0001;

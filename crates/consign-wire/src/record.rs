@@ -124,3 +124,50 @@ pub struct ProxyRecord {
     /// Empty for none.
     pub bypass: String,
 }
+
+/// A class file, and what is known of the class's server.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, Type)]
+pub struct ClassRecord {
+    /// The path of the class file.
+    pub file: String,
+    /// Why the file describes no class, 0 where it does. Where it does not, the rest is empty.
+    pub problem: i32,
+    /// The same in words.
+    pub problem_sentence: String,
+    /// The CLSID.
+    pub clsid: String,
+    /// Its name for people.
+    pub progid: String,
+    /// What it is.
+    pub name: String,
+    /// What it belongs to.
+    pub application: String,
+    /// `exec`, `systemd_unit` or `dbus_name`.
+    pub host: String,
+    /// Program and arguments, or the one name.
+    pub command: Vec<String>,
+    /// In seconds.
+    pub start_timeout: u32,
+    /// In seconds, -1 for never.
+    pub idle_stop: i64,
+    /// `absent`, `starting`, `running`, `stopping` or `backing-off`.
+    pub state: String,
+    /// How many use the server.
+    pub users: u32,
+    /// The process where the service started it, 0 for none.
+    pub process: u32,
+    /// When the latest start was begun.
+    pub started: i64,
+    /// How many starts there were.
+    pub attempts: u64,
+    /// How many in a row have failed.
+    pub failures: u32,
+    /// When it is started again at the earliest, where the state is `backing-off`.
+    pub retry: i64,
+    /// When the last one failed.
+    pub failure_at: i64,
+    /// Its code, 0 for none.
+    pub failure: i32,
+    /// Its sentence.
+    pub failure_sentence: String,
+}

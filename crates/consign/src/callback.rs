@@ -4,10 +4,11 @@ use std::{fmt, sync::Arc};
 
 use consign_core::{Hresult, common::S_OK};
 
-use crate::{Job, JobError};
+use crate::{FileRange, Job, JobError};
 
-/// `IBackgroundCopyCallback` and `IBackgroundCopyCallback2`: an object that the service calls when
-/// something happens to a job. Registered with [`Job::set_notify_interface`].
+/// `IBackgroundCopyCallback` to `IBackgroundCopyCallback3`: an object that the service calls when
+/// something happens to a job. Registered with [`Job::set_notify_interface`], or made by a
+/// [`Server`](crate::Server) that the service starts.
 ///
 /// Each call runs in a task of its own. Inside it the job can be completed, the object cleared, and
 /// the last handle dropped. A call that panics answers `E_UNEXPECTED`; one without an answer before
@@ -57,6 +58,13 @@ pub trait BackgroundCopyCallback: Send + Sync + 'static {
         async { S_OK }
     }
 
+    /// Parts of a file of an on-demand job are here. Never repeated. The service has no on-demand jobs
+    /// yet, and does not call it.
+    fn file_ranges_transferred(&self, job: Job, file: u32, ranges: Vec<FileRange>) -> impl Future<Output = Hresult> + Send {
+        let _ = (job, file, ranges);
+        async { S_OK }
+    }
+
     /// Another object was set for the job: this one is called no more. BITS does not tell.
     fn displaced(&self, job: Job) -> impl Future<Output = ()> + Send {
         let _ = job;
@@ -100,6 +108,10 @@ impl<C: BackgroundCopyCallback> BackgroundCopyCallback for Arc<C> {
 
     fn file_transferred(&self, job: Job, file: u32, event: EventId) -> impl Future<Output = Hresult> + Send {
         C::file_transferred(self, job, file, event)
+    }
+
+    fn file_ranges_transferred(&self, job: Job, file: u32, ranges: Vec<FileRange>) -> impl Future<Output = Hresult> + Send {
+        C::file_ranges_transferred(self, job, file, ranges)
     }
 
     fn displaced(&self, job: Job) -> impl Future<Output = ()> + Send {

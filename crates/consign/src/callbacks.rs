@@ -6,7 +6,7 @@
 use std::{
     any::Any,
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use consign_bits::{ErrorContext, JobId};
@@ -14,21 +14,29 @@ use consign_core::{
     Hresult,
     common::{E_INVALIDARG, E_NOTIMPL, E_UNEXPECTED, S_OK},
 };
-use consign_wire::{ErrorRecord, names};
+use consign_wire::{ErrorRecord, RangeRecord, names};
 use futures_util::future::BoxFuture;
 use zbus::{
     Message, OwnedObjectPath,
     message::{Flags, Header},
 };
 
-use crate::{BackgroundCopyCallback, EventId, Job, JobError, client::WeakClient};
+use crate::{
+    BackgroundCopyCallback, EventId, FileRange, Job, JobError,
+    client::WeakClient,
+    server::{self, ClassObjects},
+};
 
 /// What stands before the number of an object.
 const PATH_PREFIX: &str = "/org/consign/callback/";
 
 /// The objects, by number.
 #[derive(Default)]
-pub(crate) struct Callbacks(Mutex<Inner>);
+pub(crate) struct Callbacks {
+    objects: Mutex<Inner>,
+    /// Of a server: what makes more of them.
+    factory: OnceLock<ClassObjects>,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -38,7 +46,8 @@ struct Inner {
 
 #[derive(Clone)]
 struct Entry {
-    job: JobId,
+    /// `None` for an object of a class, which serves any job.
+    job: Option<JobId>,
     client: WeakClient,
     callee: Arc<dyn Callee>,
 }
@@ -46,10 +55,10 @@ struct Entry {
 /// A method and its arguments.
 pub(crate) enum Called {
     Transferred(EventId),
-    /// Without the error where the job has none any more.
-    Error(Option<JobError>, EventId),
+    Error(JobError, EventId),
     Modification,
     File(u32, EventId),
+    FileRanges(u32, Vec<FileRange>),
     Displaced,
 }
 
@@ -74,10 +83,10 @@ impl<C: BackgroundCopyCallback> Callee for Tasks<C> {
         Box::pin(async move {
             let result = match called {
                 Called::Transferred(event) => callback.job_transferred(job, event).await,
-                Called::Error(Some(error), event) => callback.job_error(job, error, event).await,
-                Called::Error(None, _) => S_OK,
+                Called::Error(error, event) => callback.job_error(job, error, event).await,
                 Called::Modification => callback.job_modification(job).await,
                 Called::File(file, event) => callback.file_transferred(job, file, event).await,
+                Called::FileRanges(file, ranges) => callback.file_ranges_transferred(job, file, ranges).await,
                 Called::Displaced => {
                     callback.displaced(job).await;
                     S_OK
@@ -89,8 +98,8 @@ impl<C: BackgroundCopyCallback> Callee for Tasks<C> {
 }
 
 impl Callbacks {
-    /// Adds an object; answers its number.
-    pub(crate) fn add(&self, job: JobId, client: WeakClient, callee: Arc<dyn Callee>) -> u64 {
+    /// Adds an object, of one job or of a class; answers its number.
+    pub(crate) fn add(&self, job: Option<JobId>, client: WeakClient, callee: Arc<dyn Callee>) -> u64 {
         let mut inner = self.lock();
         inner.last += 1;
         let number = inner.last;
@@ -106,12 +115,12 @@ impl Callbacks {
 
     /// The numbers of a job's objects.
     pub(crate) fn of_job(&self, job: JobId) -> Vec<u64> {
-        self.lock().entries.iter().filter(|(_, entry)| entry.job == job).map(|(number, _)| *number).collect()
+        self.lock().entries.iter().filter(|(_, entry)| entry.job == Some(job)).map(|(number, _)| *number).collect()
     }
 
-    /// All objects and their jobs, in the order in which they were added.
+    /// All objects that were set for a job, and the job, in the order in which they were added.
     pub(crate) fn all(&self) -> Vec<(u64, JobId)> {
-        let mut all: Vec<_> = self.lock().entries.iter().map(|(number, entry)| (*number, entry.job)).collect();
+        let mut all: Vec<_> = self.lock().entries.iter().filter_map(|(number, entry)| Some((*number, entry.job?))).collect();
         all.sort_unstable();
         all
     }
@@ -122,8 +131,18 @@ impl Callbacks {
         tokio::spawn(async move { callbacks.answer(&bus, &message).await });
     }
 
+    /// From now on calls on factories go to these. Only a server does it, once.
+    pub(crate) fn serve_classes(&self, classes: ClassObjects) {
+        let _ = self.factory.set(classes);
+    }
+
     async fn answer(&self, bus: &zbus::Connection, message: &Message) {
         let header = message.header();
+        if let Some(classes) = self.factory.get()
+            && header.path().is_some_and(|path| *path == server::FACTORY_PATH)
+        {
+            return classes.answer(self, bus, message).await;
+        }
         let wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
         let refuse = async |name: &str, code: Hresult, sentence: &str| {
             if wanted {
@@ -135,17 +154,21 @@ impl Callbacks {
         let Some((number, entry)) = self.find(&header) else {
             return refuse("UnknownObject", E_NOTIMPL, "there is no such object").await;
         };
-        let called = match read(&header, message) {
-            Ok(called) => called,
+        let (job, called) = match read(&header, message) {
+            Ok((job, called)) => (entry.job.or(job), called),
             Err(Unreadable::Method) => return refuse("UnknownMethod", E_NOTIMPL, "there is no such method").await,
             Err(Unreadable::Arguments) => return refuse("InvalidArgs", E_INVALIDARG, "the arguments are not understood").await,
         };
         if matches!(called, Called::Displaced) {
             self.remove(number);
         }
+        let Some(job) = job else {
+            return refuse("InvalidArgs", E_INVALIDARG, "the first argument is no job").await;
+        };
         // Kept until the answer is sent: the object may drop the last handle of the client.
         let Some(client) = entry.client.upgrade() else { return };
-        let call = tokio::spawn(entry.callee.call(client.job(entry.job), called));
+        let _in_hand = self.factory.get().map(ClassObjects::in_hand);
+        let call = tokio::spawn(entry.callee.call(client.job(job), called));
         let answer = call.await.unwrap_or(Answer { result: E_UNEXPECTED, keep: None });
         if wanted {
             let _ = bus.reply(&header, &answer.result.as_i32()).await;
@@ -154,12 +177,12 @@ impl Callbacks {
     }
 
     fn find(&self, header: &Header<'_>) -> Option<(u64, Entry)> {
-        let number = header.path()?.as_str().strip_prefix(PATH_PREFIX)?.parse().ok()?;
+        let number = number(header.path()?.as_str())?;
         Some((number, self.lock().entries.get(&number)?.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,28 +191,41 @@ pub(crate) fn path(number: u64) -> String {
     format!("{PATH_PREFIX}{number}")
 }
 
+/// The number of the object at a path.
+pub(crate) fn number(path: &str) -> Option<u64> {
+    path.strip_prefix(PATH_PREFIX)?.parse().ok()
+}
+
 enum Unreadable {
     Method,
     Arguments,
 }
 
-fn read(header: &Header<'_>, message: &Message) -> Result<Called, Unreadable> {
+/// The job of an argument, where it is one, and what is called.
+fn read(header: &Header<'_>, message: &Message) -> Result<(Option<JobId>, Called), Unreadable> {
     if header.interface().is_some_and(|interface| *interface != names::CALLBACK) {
         return Err(Unreadable::Method);
     }
     let body = message.body();
-    // The job is the one that the object was set for.
     let called = match header.member().map(|member| member.as_str()) {
-        Some("JobTransferred") => body.deserialize().map(|(_, event): (OwnedObjectPath, u64)| Called::Transferred(EventId::new(event))),
-        Some("JobError") => body
-            .deserialize()
-            .map(|(_, error, event): (OwnedObjectPath, ErrorRecord, u64)| Called::Error(JobError::read(error), EventId::new(event))),
-        Some("JobModification") => body.deserialize().map(|_: (OwnedObjectPath, u64)| Called::Modification),
-        Some("FileTransferred") => {
-            body.deserialize().map(|(_, file, event): (OwnedObjectPath, u32, u64)| Called::File(file, EventId::new(event)))
+        Some("JobTransferred") => body.deserialize().map(|(job, event): (_, u64)| (job, Called::Transferred(EventId::new(event)))),
+        Some("JobError") => {
+            let (job, error, event): (_, ErrorRecord, u64) = body.deserialize().map_err(|_| Unreadable::Arguments)?;
+            // Whoever answers that it heard of an error has heard of one.
+            let error = JobError::read(error).ok_or(Unreadable::Arguments)?;
+            Ok((job, Called::Error(error, EventId::new(event))))
         }
-        Some("Displaced") => body.deserialize().map(|_: (OwnedObjectPath,)| Called::Displaced),
+        Some("JobModification") => body.deserialize().map(|(job, _): (_, u64)| (job, Called::Modification)),
+        Some("FileTransferred") => {
+            body.deserialize().map(|(job, file, event): (_, u32, u64)| (job, Called::File(file, EventId::new(event))))
+        }
+        Some("FileRangesTransferred") => body.deserialize().map(|(job, file, ranges): (_, u32, Vec<RangeRecord>)| {
+            let ranges = ranges.iter().map(|range| FileRange { initial_offset: range.initial_offset, length: range.length });
+            (job, Called::FileRanges(file, ranges.collect()))
+        }),
+        Some("Displaced") => body.deserialize().map(|(job,): (_,)| (job, Called::Displaced)),
         _ => return Err(Unreadable::Method),
     };
-    called.map_err(|_| Unreadable::Arguments)
+    let (job, called): (OwnedObjectPath, Called) = called.map_err(|_| Unreadable::Arguments)?;
+    Ok((names::job_of_path(job.as_str()), called))
 }

@@ -37,6 +37,8 @@ struct Inner {
 /// Where another connection comes from.
 enum Origin {
     Service(Box<(Paths, ConnectOptions)>),
+    /// Of a server that the service started: with the service, its work ends.
+    Socket(PathBuf),
     #[cfg(feature = "embedded")]
     Embedded(Arc<crate::embedded::Host>),
 }
@@ -122,6 +124,12 @@ impl Client {
         connection.serve(Arc::clone(&callbacks));
         let connection = RwLock::new(Arc::new(connection));
         Self(Arc::new(Inner { origin, connection, callbacks, reconnecting: tokio::sync::Mutex::default() }))
+    }
+
+    pub(crate) async fn of_socket(socket: PathBuf) -> Result<Self> {
+        let origin = Origin::Socket(socket);
+        let connection = origin.connect().await?;
+        Ok(Self::new(origin, connection))
     }
 
     #[cfg(feature = "embedded")]
@@ -264,7 +272,7 @@ impl Client {
         Events::open(self.connection(), interest).await
     }
 
-    async fn call<B, R>(&self, interface: &str, method: &str, body: &B) -> Result<R>
+    pub(crate) async fn call<B, R>(&self, interface: &str, method: &str, body: &B) -> Result<R>
     where
         B: Serialize + DynamicType + Sync,
         R: DeserializeOwned + Type,
@@ -313,12 +321,13 @@ impl Origin {
         match self {
             Self::Service(service) => {
                 let (paths, options) = &**service;
-                match (Connection::dial(paths).await?, options.start) {
+                match (Connection::dial(&paths.socket()).await?, options.start) {
                     (Some(connection), _) => Ok(connection),
                     (None, StartPolicy::Never) => Err(Error::NotRunning),
                     (None, StartPolicy::OnDemand) => start::on_demand(paths, options.program.as_deref()).await,
                 }
             }
+            Self::Socket(socket) => Connection::dial(socket).await?.ok_or(Error::NotRunning),
             #[cfg(feature = "embedded")]
             Self::Embedded(host) => host.connect().await,
         }

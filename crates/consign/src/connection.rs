@@ -12,7 +12,6 @@ use std::{
 };
 
 use consign_bits::JobId;
-use consign_core::Paths;
 use consign_wire::names;
 use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
@@ -54,11 +53,16 @@ struct Watches(Mutex<Vec<PropertyWatch>>);
 
 impl Connection {
     /// Dials the socket. `Ok(None)` says that nobody serves it.
-    pub(crate) async fn dial(paths: &Paths) -> Result<Option<Self>> {
-        let socket = paths.socket();
-        let stream = match connect(&paths.runtime, &socket).await {
+    pub(crate) async fn dial(socket: &Path) -> Result<Option<Self>> {
+        let socket = socket.to_owned();
+        let stream = match connect(&socket).await {
             Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+            // Reset: it died with us in its queue.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) =>
+            {
+                return Ok(None);
+            }
             Err(source) => return Err(Error::Socket { socket, source }),
         };
         let uid = stream.peer_cred().map_err(|source| Error::Socket { socket: socket.clone(), source })?.uid();
@@ -242,11 +246,12 @@ fn job_of_body(message: &Message) -> Option<JobId> {
     names::job_of_path(path.as_str())
 }
 
-async fn connect(folder: &Path, socket: &Path) -> io::Result<tokio::net::UnixStream> {
+async fn connect(socket: &Path) -> io::Result<tokio::net::UnixStream> {
     if socket.as_os_str().as_bytes().len() <= SOCKET_PATH_LIMIT {
         return tokio::net::UnixStream::connect(socket).await;
     }
     // An address has no room for the path, but for a name in an open folder.
+    let folder = socket.parent().unwrap_or(Path::new("/"));
     let folder = rustix::fs::open(folder, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
     let short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(socket.file_name().unwrap_or_default());
     tokio::net::UnixStream::connect(short).await

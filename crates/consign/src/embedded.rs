@@ -61,7 +61,7 @@ impl Embedded {
         }
         let lock = take_lock(&paths.lock())?;
         let settings = Settings::read(paths.settings()).map_err(|error| Failure::refused(common::E_INVALIDARG, error.to_string()))?;
-        let receivers = settings.receivers();
+        let receivers = settings.receivers(None);
         let options = EngineOptions {
             paths: paths.clone(),
             settings: settings.engine(),

@@ -335,7 +335,7 @@ impl Job {
     pub(crate) async fn set_callee(&self, callee: Arc<dyn Callee>) -> Result<()> {
         let callbacks = self.client.callbacks();
         // Before the call: the object may be called before the answer is here.
-        let number = callbacks.add(self.id, self.client.downgrade(), callee);
+        let number = callbacks.add(Some(self.id), self.client.downgrade(), callee);
         let registered = register(&self.client.connection(), self.id, Some(number)).await;
         if registered.is_err() {
             callbacks.remove(number);

@@ -57,6 +57,10 @@ pub struct JobSnapshot {
     pub minimum_notification_interval: u32,
     /// Events that nobody has heard of yet.
     pub notices_pending: u32,
+    /// Why the first of those was not told yet, and what would help.
+    pub not_told_because: Option<String>,
+    /// When it is told again, where time decides.
+    pub next_notification: Option<Timestamp>,
     /// `IBackgroundCopyJob::GetErrorCount`.
     pub error_count: u32,
     /// `IBackgroundCopyJob::GetError`: there in ERROR and TRANSIENT_ERROR, and until bytes move
@@ -202,6 +206,8 @@ impl JobSnapshot {
             command_line: command_line(read.get("NotifyCmdLine")?),
             minimum_notification_interval: read.get("MinimumNotificationInterval")?,
             notices_pending: read.get("PendingNotices")?,
+            not_told_because: text(read.get("NotToldBecause")?),
+            next_notification: time(read.get("NextNotification")?),
             error_count: read.get("ErrorCount")?,
             error: JobError::read(read.get("Error")?),
             waiting_because: text(read.get("WaitingBecause")?),
@@ -316,7 +322,7 @@ fn size(bytes: u64) -> Option<u64> {
     (bytes != SIZE_UNKNOWN).then_some(bytes)
 }
 
-fn time(millis: i64) -> Option<Timestamp> {
+pub(crate) fn time(millis: i64) -> Option<Timestamp> {
     (millis != 0).then(|| Timestamp::from_millis(millis))
 }
 
@@ -363,6 +369,8 @@ pub(crate) mod tests {
             ("NotifyCmdLine", vec!["/bin/true", "{job}"].into()),
             ("MinimumNotificationInterval", 500_u32.into()),
             ("PendingNotices", 3_u32.into()),
+            ("NotToldBecause", "the object answered E_FAIL".into()),
+            ("NextNotification", 99_i64.into()),
             ("ErrorCount", 1_u32.into()),
             ("Error", error.into()),
             ("WaitingBecause", "of the weather".into()),
@@ -383,6 +391,8 @@ pub(crate) mod tests {
         assert_eq!(snapshot.waiting_because.as_deref(), Some("of the weather"));
         assert_eq!(snapshot.remark, None);
         assert_eq!((snapshot.notify_interface, snapshot.notification_class, snapshot.notices_pending), (true, None, 3));
+        assert_eq!(snapshot.not_told_because.as_deref(), Some("the object answered E_FAIL"));
+        assert_eq!(snapshot.next_notification, Some(Timestamp::from_millis(99)));
         assert_eq!(snapshot.command_line.map(|line| (line.program, line.arguments)), Some(("/bin/true".into(), vec!["{job}".into()])));
     }
 

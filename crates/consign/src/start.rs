@@ -53,7 +53,7 @@ async fn dial_until(paths: &Paths, limit: Duration) -> Result<Option<Connection>
     let began = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
-        if let Some(connection) = Connection::dial(paths).await? {
+        if let Some(connection) = Connection::dial(&paths.socket()).await? {
             return Ok(Some(connection));
         }
         if began.elapsed() >= limit {

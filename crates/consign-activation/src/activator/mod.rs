@@ -12,7 +12,7 @@ mod status;
 use std::{path::PathBuf, sync::Arc};
 
 use consign_core::common;
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     class_file::{ClassFile, Host},
@@ -81,6 +81,16 @@ impl Activator {
         self.desk.registered(owner, None, Event::Registered { token: Some(token), class: claimed, connection })
     }
 
+    /// Whose server was started with this token and has not registered yet: the class that it has to
+    /// register.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED` for a token that is stale or unknown.
+    pub fn class_of_token(&self, token: &str) -> Result<ClassId, Failure> {
+        let token: Option<Token> = token.parse().ok();
+        token.and_then(|token| self.desk.owner_of(&token)).ok_or_else(|| Refusal::StaleToken.into())
+    }
+
     /// The connection closed, by whichever side. For a connection that registered nothing this is
     /// nothing.
     pub fn connection_closed(&self, connection: Connection) {
@@ -127,6 +137,17 @@ impl Activator {
         Ok(())
     }
 
+    /// Whether the class is registered and its program may be run. Touches the disk.
+    ///
+    /// # Errors
+    /// Those of [`Registry::find`] and [`crate::Policy::check`].
+    pub fn check(&self, class: ClassId) -> Result<(), Failure> {
+        if let Host::Program(command) = &self.desk.options.registry.find(class)?.host {
+            self.desk.options.policy.check(command)?;
+        }
+        Ok(())
+    }
+
     /// Where classes are looked up.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.desk.options.registry
@@ -135,6 +156,11 @@ impl Activator {
     /// What is known of the server of a class; `None` while none was ever wanted.
     pub fn status(&self, class: ClassId) -> Option<ClassStatus> {
         self.desk.status(class)
+    }
+
+    /// Changes whenever something has happened to a server: the number says nothing.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.desk.changes()
     }
 
     /// The servers that die from now on. Whoever holds it must read it.

@@ -1,8 +1,11 @@
 //! The dispatch: one line for each command.
 
+mod class;
 mod completions;
+mod demo;
 mod get;
 mod job;
+mod process;
 mod service;
 
 use std::io;
@@ -20,6 +23,9 @@ pub(crate) fn run(command: Command, console: &Console) -> Outcome {
     match command {
         Command::Get(get) => wait(get::run(get, console)),
         Command::Job(job) => wait(job::run(job, console)),
+        Command::Class(class) => wait(class::run(class, console)),
+        Command::Demo => wait(demo::run(console)),
+        Command::DemoServer(server) => wait(demo::serve(server)),
         Command::Service(service) => service::run(service, console),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -6,16 +6,22 @@ use crate::setup::Setup;
 fn the_help_lists_what_there_is() {
     let setup = Setup::new();
     let help = setup.ok(["--help"]);
-    for command in ["  get ", "  job ", "  service ", "  completions "] {
+    for command in ["  get ", "  job ", "  class ", "  service ", "  demo ", "  completions "] {
         assert!(help.contains(command), "{command}: {help}");
     }
-    for absent in ["put", "class", "component", "call", "queue", "outbox", "idl", "demo"] {
+    for absent in ["put", "component", "call", "queue", "outbox", "idl", "demo-server"] {
         assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
     }
     let help = setup.ok(["job", "--help"]);
     assert!(help.contains("  notify ") && help.contains("  validate "), "{help}");
     let help = setup.ok(["job", "notify", "--help"]);
     assert!(help.contains("CONSIGN_JOB_ID") && help.contains("--class"), "{help}");
+    assert!(help.contains("ranges"), "{help}");
+    let help = setup.ok(["class", "--help"]);
+    for command in ["register", "list", "show", "unregister", "start", "stop"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+    }
+    assert!(setup.ok(["class", "register", "--help"]).contains("--systemd-unit"));
     assert!(setup.ok(["job", "set", "--help"]).contains("auto-complete=on|off"));
     assert!(setup.ok(["--version"]).starts_with("consign "));
     assert_eq!(setup.run([]).code, Some(2));
@@ -25,7 +31,9 @@ fn the_help_lists_what_there_is() {
 fn completions_are_made_for_every_shell() {
     let setup = Setup::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(setup.ok(["completions", shell]).contains("consign"), "{shell}");
+        let script = setup.ok(["completions", shell]);
+        assert!(script.contains("unregister") && script.contains("demo"), "{shell}");
+        assert!(!script.contains("demo-server"), "what people do not type: {shell}");
     }
     assert_eq!(setup.run(["completions", "cmd"]).code, Some(2));
 }

@@ -47,7 +47,7 @@ fn receivers_are_set_and_files_are_judged() {
         "notify",
         "a",
         "--on",
-        "transferred,modification",
+        "transferred,modification,ranges",
         "--interval",
         "700",
         "--command",
@@ -58,11 +58,15 @@ fn receivers_are_set_and_files_are_judged() {
     ]);
     let shown = setup.json(["job", "show", "a", "--json"]);
     assert_eq!(shown["notify_command_line"], serde_json::json!(["/bin/sh", "-c", "exit 3", "{job}"]));
-    assert_eq!((&shown["notify_flags"], &shown["minimum_notification_interval"]), (&Value::from(9), &Value::from(700)));
+    assert_eq!((&shown["notify_flags"], &shown["minimum_notification_interval"]), (&Value::from(41), &Value::from(700)));
     let text = setup.ok(["job", "show", "a"]);
     assert!(text.contains("/bin/sh -c 'exit 3' {job}") && text.contains("700 ms"), "{text}");
     let refused = setup.run(["job", "notify", "a", "--class", "97184d0f-f7ef-413a-8c6d-c1745018b2e9"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("REGDB_E_CLASSNOTREG"), "{refused:?}");
+    let unknown = setup.run(["job", "notify", "a", "--class", "Nobody.Has.This"]);
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("CO_E_CLASSSTRING"), "{unknown:?}");
+    assert!(unknown.stderr.contains("consign class list"), "{unknown:?}");
+    assert_eq!(setup.run(["job", "notify", "a", "--class", "{nonsense}"]).code, Some(2));
     let early = setup.run(["job", "validate", "a", "0", "valid"]);
     assert!(early.code == Some(1) && early.stderr.contains("E_PENDING"), "{early:?}");
     setup.ok(["job", "resume", "a"]);

@@ -1,8 +1,11 @@
 //! The command as its users run it: the real program, a service of its own, a web server that lies.
 
+mod classes;
+mod demo;
 mod get;
 mod help;
 mod jobs;
 mod kill;
+mod notices;
 mod service;
 mod setup;

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    path::PathBuf,
+    io::Read,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -127,26 +128,16 @@ impl Running {
 
     /// Reads stderr up to a line that has this in it.
     pub(crate) fn wait_for_line(&mut self, text: &str) {
-        use std::io::Read;
-        let stderr = self.0.child().stderr.as_mut().unwrap();
-        let mut line = Vec::new();
-        let mut byte = [0];
-        loop {
-            assert_eq!(stderr.read(&mut byte).unwrap(), 1, "it ended before `{text}`: {}", String::from_utf8_lossy(&self.1.stderr));
-            self.1.stderr.push(byte[0]);
-            line.push(byte[0]);
-            if byte[0] == b'\n' {
-                if String::from_utf8_lossy(&line).contains(text) {
-                    return;
-                }
-                line.clear();
-            }
-        }
+        read_to_line(self.0.child().stderr.as_mut().unwrap(), &mut self.1.stderr, text);
+    }
+
+    /// The same of stdout.
+    pub(crate) fn wait_for_answer(&mut self, text: &str) {
+        read_to_line(self.0.child().stdout.as_mut().unwrap(), &mut self.1.stdout, text);
     }
 
     /// Waits for its end. Its output is short enough for the pipes to hold.
     pub(crate) fn end(mut self) -> Ended {
-        use std::io::Read;
         let status = self.0.wait(LIMIT).unwrap().expect("it ends in time");
         let child = self.0.child();
         child.stdout.take().unwrap().read_to_end(&mut self.1.stdout).unwrap();
@@ -154,4 +145,53 @@ impl Running {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ended { code: status.code(), stdout: text(self.1.stdout), stderr: text(self.1.stderr) }
     }
+}
+
+fn read_to_line(stream: &mut impl Read, read: &mut Vec<u8>, text: &str) {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "it ended before `{text}`: {}", String::from_utf8_lossy(read));
+        read.push(byte[0]);
+        line.push(byte[0]);
+        if byte[0] == b'\n' {
+            if String::from_utf8_lossy(&line).contains(text) {
+                return;
+            }
+            line.clear();
+        }
+    }
+}
+
+/// The program, where no other user can write to it: only there does the service run it as a server.
+pub(crate) struct Trusted {
+    pub(crate) path: PathBuf,
+    /// Of a copy.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Trusted {
+    pub(crate) fn find() -> Self {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_consign")).canonicalize().unwrap();
+        if is_trusted(&built) {
+            return Self { path: built, _folder: None };
+        }
+        let home = std::env::home_dir().filter(|home| is_trusted(home));
+        let home = home.expect("neither the target folder nor HOME is safe from other users: programs in them are not run");
+        let folder = tempfile::Builder::new().prefix(".consign-test-").tempdir_in(home).unwrap();
+        let path = folder.path().join("consign");
+        std::fs::copy(built, &path).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Self { path, _folder: Some(folder) }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
+
+/// Whether nobody but the user and root can write there or above.
+fn is_trusted(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    path.ancestors().all(|path| path.metadata().is_ok_and(|metadata| metadata.mode() & 0o022 == 0))
 }

@@ -8,10 +8,13 @@
 pub(crate) mod fuzzing;
 
 pub(crate) mod callback;
+pub(crate) mod class_factory;
 
+mod activation;
 mod bus;
 mod call;
 mod change;
+mod classes;
 mod error;
 mod interface;
 mod introspect;
@@ -92,6 +95,8 @@ async fn carry_out(call: &Call<'_>) -> Answer {
         properties::NAME => properties::call(call).await,
         consign_wire::names::MANAGER => manager::call(call).await,
         consign_wire::names::SERVICE => service_object::call(call),
+        consign_wire::names::CLASSES => classes::call(call).await,
+        consign_wire::names::ACTIVATION => activation::call(call).await,
         consign_wire::names::JOB => job::call(call).await,
         _ => Err(unanswered(call)),
     }

@@ -3,7 +3,7 @@
 use consign_bits::JobId;
 use consign_wire::names;
 
-use super::{bus, interface::Interface, introspect, job, manager, peer, properties, service_object};
+use super::{activation, bus, classes, interface::Interface, introspect, job, manager, peer, properties, service_object};
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,14 @@ impl Object {
 }
 
 static NODE: &[&Interface] = &[&peer::INTERFACE, &introspect::INTERFACE, &properties::INTERFACE];
-static MANAGER: &[&Interface] =
-    &[&manager::INTERFACE, &service_object::INTERFACE, &peer::INTERFACE, &introspect::INTERFACE, &properties::INTERFACE];
+static MANAGER: &[&Interface] = &[
+    &manager::INTERFACE,
+    &classes::INTERFACE,
+    &activation::INTERFACE,
+    &service_object::INTERFACE,
+    &peer::INTERFACE,
+    &introspect::INTERFACE,
+    &properties::INTERFACE,
+];
 static JOB: &[&Interface] = &[&job::INTERFACE, &peer::INTERFACE, &introspect::INTERFACE, &properties::INTERFACE];
 static BUS: &[&Interface] = &[&bus::INTERFACE, &peer::INTERFACE, &introspect::INTERFACE, &properties::INTERFACE];

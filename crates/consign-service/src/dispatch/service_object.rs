@@ -87,7 +87,7 @@ fn stop(call: &Call<'_>) -> Answer {
 }
 
 /// A path as text; bytes that are no UTF-8 are shown as `\xNN`.
-fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     path.as_os_str().as_bytes().utf8_chunks().fold(String::new(), |mut text, chunk| {
         text.push_str(chunk.valid());
         chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{net::UnixStream, sync::Notify, time::timeout};
 use zbus::message::Type;
 
 use super::{
@@ -34,11 +34,20 @@ pub(crate) struct Peer {
     said_hello: AtomicBool,
     mailbox: Arc<Mailbox>,
     outbound: Arc<Outbound>,
+    cut: Arc<Notify>,
 }
 
 impl Peer {
     pub(super) fn new(number: u64, uid: u32, pid: Option<u32>) -> Self {
-        Self { number, uid, pid, said_hello: AtomicBool::new(false), mailbox: Arc::default(), outbound: Arc::default() }
+        Self {
+            number,
+            uid,
+            pid,
+            said_hello: AtomicBool::new(false),
+            mailbox: Arc::default(),
+            outbound: Arc::default(),
+            cut: Arc::default(),
+        }
     }
 
     /// The name that a message bus would have given it.
@@ -54,6 +63,11 @@ impl Peer {
     /// The calls on its objects.
     pub(crate) fn outbound(&self) -> Arc<Outbound> {
         Arc::clone(&self.outbound)
+    }
+
+    /// Told, it ends the connection.
+    pub(crate) fn cut(&self) -> Arc<Notify> {
+        Arc::clone(&self.cut)
     }
 
     /// Changes its match rules.
@@ -82,8 +96,12 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
                 ended = calls(shared, &peer, &mut incoming, &outgoing) => ended,
                 ended = signals(shared, &peer, &outgoing) => ended,
                 ended = callbacks(&peer, &outgoing) => ended,
+                () = peer.cut.notified() => Ok(()),
             };
             drop(registered);
+            if let Some(classes) = shared.receivers.classes() {
+                classes.peer_gone(peer.number);
+            }
             let gone = shared.receivers.peer_gone(peer.number);
             if !gone.is_empty() {
                 // An engine that has ended calls nobody.

@@ -10,7 +10,6 @@ use consign_transfer::{Engine, JobEvent, Listing};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::mailbox::{Mailbox, News};
-use crate::receivers::ClientReceivers;
 
 /// The mailboxes, by the number of the peer.
 #[derive(Debug, Default)]
@@ -42,7 +41,7 @@ const CHANGED: News = News { added: false, changed: true, ended: false };
 const ENDED: News = News { added: false, changed: true, ended: true };
 
 /// Runs until the engine ends.
-pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, mailboxes: Arc<Mailboxes>, receivers: Arc<ClientReceivers>) {
+pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, mailboxes: Arc<Mailboxes>) {
     let mut live = live_jobs(&engine).await.unwrap_or_default();
     loop {
         match events.recv().await {
@@ -56,7 +55,6 @@ pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, m
             Ok(JobEvent::Ended(job)) => {
                 live.remove(&job);
                 mailboxes.post(job, ENDED);
-                receivers.job_ended(&engine, job).await;
             }
             Err(RecvError::Lagged(missed)) => {
                 tracing::debug!(missed, "events were missed; the jobs are listed again");

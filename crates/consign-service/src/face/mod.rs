@@ -136,7 +136,7 @@ impl Face {
     pub fn new(engine: Engine, receivers: Arc<ClientReceivers>, facts: Facts, patience: Patience) -> Self {
         let mailboxes = Arc::new(hub::Mailboxes::default());
         let mut hub = JoinSet::new();
-        hub.spawn(hub::distribute(engine.clone(), engine.subscribe(), Arc::clone(&mailboxes), Arc::clone(&receivers)));
+        hub.spawn(hub::distribute(engine.clone(), engine.subscribe(), Arc::clone(&mailboxes)));
         let shared = Arc::new(Shared {
             engine,
             receivers,
@@ -151,7 +151,6 @@ impl Face {
             stop: watch::Sender::new(false),
             _hub: hub,
         });
-        shared.receivers.serve(Arc::downgrade(&shared));
         Self { shared }
     }
 

@@ -15,7 +15,7 @@ mod units;
 
 pub use error::StartError;
 pub use log::LogTo;
-pub use settings::{CommandLineRule, PolicySettings, ServiceSettings, Settings, SettingsError};
+pub use settings::{ClassSettings, CommandLineRule, HandStartedRule, PolicySettings, ServiceSettings, Settings, SettingsError};
 pub use start::{Background, READY, main_run};
 pub use units::{LINGER_NOTE, UnitError, Units};
 
@@ -92,7 +92,8 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         tracing::warn!(%error, "the number of descriptors stays as it is");
     }
     let signals = serving::Signals::new().map_err(StartError::system("catching signals"))?;
-    let receivers = settings.receivers();
+    let classes = settings.classes(&paths);
+    let receivers = settings.receivers(Some(Arc::clone(&classes)));
     let engine = Engine::open(EngineOptions {
         paths: paths.clone(),
         settings: settings.engine(),
@@ -113,11 +114,12 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         }
     };
     let facts = Facts { state_folder: paths.state.clone(), started: SystemClock.now().wall, stop: StopPolicy::ByPeers };
+    classes.open();
     let face = Face::new(engine.clone(), receivers, facts, patience);
     tracing::info!(socket = %paths.socket().display(), "ready");
     supervisor.ready();
     ready();
-    Serving { face, engine, socket, path: paths.socket(), lock, signals, supervisor, settings: settings.service }.run().await;
+    Serving { face, engine, classes, socket, path: paths.socket(), lock, signals, supervisor, settings: settings.service }.run().await;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! From the first client to the end.
 
-use std::{io, path::PathBuf, pin::Pin, time::Duration};
+use std::{io, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use consign_transfer::{Due, Engine, JobEvent};
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{ServiceSettings, lock::Lock, socket::Socket, supervisor::Supervisor};
-use crate::face::Face;
+use crate::{classes::Classes, face::Face};
 
 /// How long the service waits to accept again when it has no descriptor left: one is given back
 /// when a connection or a transfer ends, which nobody tells it.
@@ -22,6 +22,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 pub(super) struct Serving {
     pub(super) face: Face,
     pub(super) engine: Engine,
+    pub(super) classes: Arc<Classes>,
     pub(super) socket: Socket,
     pub(super) path: PathBuf,
     pub(super) lock: Lock,
@@ -62,6 +63,7 @@ impl Serving {
         let face = self.face.clone();
         let mut stop = Box::pin(face.stop_requested());
         let mut events = self.engine.subscribe();
+        let mut servers = self.classes.changes();
         let mut idle = Idle::new(self.settings.idle_exit);
         let mut full = false;
         idle.begin();
@@ -71,7 +73,7 @@ impl Serving {
                     Ok((stream, _)) => {
                         idle.end();
                         self.take(stream, connections, &mut full);
-                        if connections.is_empty() {
+                        if self.nobody(connections) {
                             idle.begin();
                         }
                     }
@@ -84,11 +86,12 @@ impl Serving {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a connection broke off");
                     }
-                    if connections.is_empty() {
+                    if self.nobody(connections) {
                         idle.begin();
                     }
                 }
-                () = happened(&mut events), if connections.is_empty() => idle.begin(),
+                () = happened(&mut events), if self.nobody(connections) => idle.begin(),
+                Ok(()) = servers.changed() => if self.nobody(connections) { idle.begin() } else { idle.end() },
                 () = idle.over() => {
                     if self.nothing_due(&mut idle).await && self.leave(connections, &mut full) {
                         return "nothing is left to do";
@@ -98,6 +101,11 @@ impl Serving {
                 () = &mut stop => return "a client asked for it",
             }
         }
+    }
+
+    /// Whether no client is connected: servers that nobody uses are none.
+    fn nobody(&self, connections: &JoinSet<()>) -> bool {
+        connections.len() <= self.classes.unused()
     }
 
     fn take(&self, stream: UnixStream, connections: &mut JoinSet<()>, full: &mut bool) {
@@ -147,7 +155,7 @@ impl Serving {
         while let Some(stream) = self.socket.accept_now() {
             self.take(stream, connections, full);
         }
-        if connections.is_empty() {
+        if self.nobody(connections) {
             return true;
         }
         match Socket::bind(&self.path) {
@@ -166,8 +174,12 @@ impl Serving {
             self.lock.mark_ending();
             self.socket.unlink();
         }
-        self.face.close();
         let orderly = async {
+            // While they can still be asked. Those that do not go hear it from their connection.
+            if timeout(self.settings.stop_grace, self.classes.shutdown()).await.is_err() {
+                tracing::warn!("servers of classes are cut off");
+            }
+            self.face.close();
             let finished = async { while connections.join_next().await.is_some() {} };
             if timeout(self.settings.stop_grace, finished).await.is_err() {
                 tracing::warn!("calls in hand are cut off");

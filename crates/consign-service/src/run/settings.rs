@@ -2,12 +2,20 @@
 
 use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
-use consign_activation::{CommandLines, Policy};
-use consign_core::SystemClock;
+use consign_activation::{
+    CommandLines, Policy, Registry,
+    activator::{HandStarted, Options},
+    server::Backoff,
+};
+use consign_core::{Paths, SystemClock};
 use consign_transfer::{FetchSettings, JobSettings, Limits};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{launcher::CommandLauncher, receivers::ClientReceivers};
+use crate::{
+    classes::Classes,
+    command_lines::{CommandRunner, environment_of_this_process},
+    receivers::ClientReceivers,
+};
 
 /// The longest settings file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -25,18 +33,66 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How files are fetched.
     pub fetch: FetchSettings,
+    /// The servers of classes.
+    pub classes: ClassSettings,
     /// What may be run.
     pub policy: PolicySettings,
+}
+
+/// The section `[classes]`. Times in seconds, with fractions.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassSettings {
+    /// How long a server that has failed is not started again; doubled after each further failure.
+    #[serde(deserialize_with = "seconds")]
+    pub restart_delay: Duration,
+    /// The longest that this becomes.
+    #[serde(deserialize_with = "seconds")]
+    pub restart_delay_longest: Duration,
+    /// How long a server has to end after it was asked, and again after SIGTERM.
+    #[serde(deserialize_with = "seconds")]
+    pub stop_grace: Duration,
+}
+
+impl Default for ClassSettings {
+    fn default() -> Self {
+        let backoff = Backoff::default();
+        Self { restart_delay: backoff.shortest, restart_delay_longest: backoff.longest, stop_grace: Duration::from_secs(5) }
+    }
+}
+
+impl PolicySettings {
+    fn programs(&self) -> Policy {
+        let command_lines = match self.command_lines {
+            CommandLineRule::Allow => CommandLines::Allow,
+            CommandLineRule::Listed => CommandLines::Listed(self.listed.clone()),
+            CommandLineRule::Deny => CommandLines::Deny,
+        };
+        Policy { command_lines }
+    }
 }
 
 /// The section `[policy]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicySettings {
-    /// Which programs jobs may name as their command line.
+    /// Which programs may be run: the command lines of jobs and the programs of classes.
     pub command_lines: CommandLineRule,
     /// The absolute paths that `listed` means.
     pub listed: Vec<PathBuf>,
+    /// Whether servers that the service did not start may serve classes.
+    pub hand_started_servers: HandStartedRule,
+}
+
+/// What is thought of a server that somebody started by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HandStartedRule {
+    /// It serves a class that has no server.
+    Allow,
+    /// It is refused.
+    #[default]
+    Deny,
 }
 
 /// Which programs may be run. Rules about who owns them hold for all.
@@ -125,16 +181,28 @@ impl Settings {
         })
     }
 
-    /// Receivers that run what the policy allows.
-    pub fn receivers(&self) -> Arc<ClientReceivers> {
-        let command_lines = match self.policy.command_lines {
-            CommandLineRule::Allow => CommandLines::Allow,
-            CommandLineRule::Listed => CommandLines::Listed(self.policy.listed.clone()),
-            CommandLineRule::Deny => CommandLines::Deny,
-        };
+    /// Receivers that run what the policy allows, and have these classes.
+    pub fn receivers(&self, classes: Option<Arc<Classes>>) -> Arc<ClientReceivers> {
         let deadline = Duration::from_secs(self.jobs.callback_timeout.max(1).into());
-        let launcher = CommandLauncher::of_this_process(Policy { command_lines }, deadline, Arc::new(SystemClock));
-        ClientReceivers::new(Arc::new(launcher))
+        let commands = CommandRunner::of_this_process(self.policy.programs(), deadline, Arc::new(SystemClock));
+        ClientReceivers::new(commands, classes, deadline)
+    }
+
+    /// The classes of the user and of the system, whose servers find the service by its socket. To be
+    /// called inside a runtime.
+    pub fn classes(&self, paths: &Paths) -> Arc<Classes> {
+        let [user, system] = paths.classes();
+        let registry = Arc::new(Registry::new(user, [system]));
+        Classes::new(|link| Options {
+            policy: self.policy.programs(),
+            hand_started: match self.policy.hand_started_servers {
+                HandStartedRule::Allow => HandStarted::Accepted,
+                HandStartedRule::Deny => HandStarted::Refused,
+            },
+            grace: self.classes.stop_grace,
+            backoff: Backoff { shortest: self.classes.restart_delay, longest: self.classes.restart_delay_longest, ..Backoff::default() },
+            ..Options::new(registry, link, paths.socket(), paths.runtime.clone(), environment_of_this_process())
+        })
     }
 
     /// The part that is the engine's.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod distrust;
+mod examples;
 mod limits;
 mod process;
 mod signals;

@@ -100,7 +100,7 @@ impl Inside {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::under(folder.path());
         consign_core::paths::private_folder(&paths.state).unwrap();
-        let receivers = consign_service::Settings::default().receivers();
+        let receivers = consign_service::Settings::default().receivers(None);
         let options = EngineOptions {
             paths: paths.clone(),
             settings: Settings::default(),

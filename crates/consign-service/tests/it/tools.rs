@@ -82,7 +82,7 @@ fn busctl() {
 }
 
 /// The interpreter that has the libraries.
-fn python() -> String {
+pub(crate) fn python() -> String {
     std::env::var("CONSIGN_PYTHON").unwrap_or_else(|_| "python3".into())
 }
 

@@ -132,6 +132,10 @@ pub struct JobView {
     pub notification_interval: u32,
     /// Notices that nobody has heard yet.
     pub notices_pending: u32,
+    /// Why the first of those was not told yet.
+    pub not_told_because: Option<String>,
+    /// When it is told again, where time decides.
+    pub next_notification: Option<Timestamp>,
     /// `GetErrorCount`.
     pub error_count: u32,
     /// `GetError`: in ERROR and TRANSIENT_ERROR, and until bytes move again.
@@ -231,6 +235,8 @@ pub enum JobEvent {
     Changed(JobId),
     /// A job became final: it is no longer listed.
     Ended(JobId),
+    /// All was told of a job that had ended before.
+    AllTold(JobId),
 }
 
 /// What the engine is doing.

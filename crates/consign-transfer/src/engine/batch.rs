@@ -96,6 +96,12 @@ impl Batch {
         self.before.remove(&id);
     }
 
+    /// The jobs of which something waits to be stored.
+    pub(super) fn jobs(&self) -> BTreeSet<JobId> {
+        let notices = self.notices_added.iter().chain(&self.notices_removed).map(|(id, _)| id);
+        self.before.keys().chain(&self.added).chain(&self.removed).chain(notices).copied().collect()
+    }
+
     pub(super) fn needs_storing(&self) -> bool {
         let notices = self.notices_added.len() + self.notices_removed.len();
         notices > 0 || !(self.named.is_empty() && self.cores.is_empty() && self.files.is_empty() && self.removed.is_empty())

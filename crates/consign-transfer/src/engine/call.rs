@@ -46,6 +46,10 @@ impl Service {
             Command::Jobs(listing, reply) => self.read(reply, move |service| Ok(service.list(listing))),
             Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
             Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
+            Command::StopTelling(reply) => self.answer(reply, |service| {
+                service.silent = true;
+                Ok(())
+            }),
             Command::Shutdown(reply) => {
                 if let Some(earlier) = self.closing.replace(reply) {
                     let _ = earlier.send(Ok(()));
@@ -137,6 +141,7 @@ impl Service {
             command_line: None,
             notification_interval: DEFAULT_NOTIFICATION_INTERVAL,
             tell_again: None,
+            modification_due: None,
             umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
@@ -203,11 +208,19 @@ impl Service {
         if let Some(entry) = self.jobs.get_mut(&id) {
             // The machine has the choices, and more that is newer than this copy.
             let (modified, active) = (entry.core.modified, entry.core.active);
+            let receivers = |core: &Core| (core.notify_flags, core.notification_class, core.command_line.clone());
+            let same_receivers = receivers(&entry.core) == receivers(&core);
+            if entry.core.notification_interval != core.notification_interval {
+                core.modification_due = None;
+                self.to_tell.insert(id);
+            }
             entry.core = Core { machine: entry.core.machine.clone(), modified, active, ended: entry.core.ended, ..core };
             self.index.place(&entry.core, &mut entry.activity.keys);
             self.batch.cores.insert(id);
+            if !same_receivers {
+                self.tell_now(id);
+            }
         }
-        self.tell_now(id);
         Ok(())
     }
 

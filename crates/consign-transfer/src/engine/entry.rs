@@ -59,6 +59,8 @@ pub(super) struct Core {
     pub(super) notification_interval: u32,
     /// When notices are tried again. Not stored: a new process tries at once.
     pub(super) tell_again: Option<Monotonic>,
+    /// When a modification may be told that came too soon after the last one.
+    pub(super) modification_due: Option<Monotonic>,
     /// Of the application that made the job.
     pub(super) umask: u32,
     pub(super) created: Timestamp,
@@ -123,8 +125,12 @@ pub(super) struct Activity {
     pub(super) setback: Option<Setback>,
     /// The callback object.
     pub(super) object: Option<ObjectId>,
+    /// The class that the object was made of, if it was.
+    pub(super) object_class: Option<Guid>,
     /// The call to the owner that is under way: one at a time.
     pub(super) call: Option<Call>,
+    /// Why the owner could not be told, and when it is told again.
+    pub(super) unheard: Option<Unheard>,
     /// Whether something changed since the owner was last told to look.
     pub(super) modification: bool,
     /// When it was last told to look.
@@ -145,6 +151,13 @@ pub(super) struct Activity {
     pub(super) told: u64,
     /// The keys under which it stands in the index.
     pub(super) keys: super::index::Keys,
+}
+
+/// A notice that nobody has heard.
+#[derive(Clone, Debug)]
+pub(super) struct Unheard {
+    pub(super) why: String,
+    pub(super) again: Option<consign_core::Timestamp>,
 }
 
 /// A transient failure of one file, while others of the job go on.

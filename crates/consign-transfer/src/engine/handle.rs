@@ -56,6 +56,7 @@ pub(super) enum Command {
     Jobs(Listing, Reply<Vec<JobView>>),
     Find(String, Reply<JobId>),
     Status(Reply<EngineStatus>),
+    StopTelling(Reply<()>),
     Shutdown(Reply<()>),
 }
 
@@ -216,6 +217,14 @@ impl Engine {
     /// jobs instead.
     pub fn subscribe(&self) -> broadcast::Receiver<JobEvent> {
         self.events.subscribe()
+    }
+
+    /// Tells owners nothing more: what is under way may end, and what it leaves untold is told by the
+    /// next engine. For a host that is about to close the connections of receivers, which are not to
+    /// be taken for gone.
+    pub async fn stop_telling(&self) {
+        // A refusal means that it has ended already.
+        let _ = self.call(Command::StopTelling).await;
     }
 
     /// Takes no more work, stops all transfers at a point from which they go on, and closes the

@@ -48,7 +48,7 @@ impl Keys {
         let deadline = core.machine.deadline().map(|(at, _)| at);
         let queued = matches!(core.machine.state, State::Queued).then_some((core.priority, core.turn));
         Self {
-            deadline: deadline.into_iter().chain(scavenged).chain(core.tell_again).min(),
+            deadline: deadline.into_iter().chain(scavenged).chain(core.tell_again).chain(core.modification_due).min(),
             queued,
             running: core.machine.running().map(|_| core.priority),
             ended: core.ended.map(consign_core::Timestamp::as_millis),

@@ -19,6 +19,7 @@ mod outcome;
 mod start;
 
 mod batch;
+mod callees;
 mod entry;
 mod folders;
 mod handling;

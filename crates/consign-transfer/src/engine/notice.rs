@@ -70,6 +70,8 @@ pub enum Told {
     /// There is no object of the class to be had now, or the program could not be run, or no
     /// answer came before the deadline.
     Failed(String),
+    /// The same, and it is not worth trying before this time has passed, but worth it then.
+    NotYet(String, std::time::Duration),
 }
 
 /// Who can be told of a job.

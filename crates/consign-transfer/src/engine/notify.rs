@@ -6,22 +6,37 @@
 
 use std::{sync::Arc, time::Duration};
 
-use consign_bits::{Failure, JobId, bits};
+use consign_bits::{Failure, JobId, bits, describe};
 use consign_core::{Hresult, clock::Monotonic, common};
 
 use super::{
-    api::JobEvent,
-    entry::Entry,
+    api::{JobError, JobEvent},
+    callees::{Callee, End},
+    entry::{Entry, Unheard},
     notice::{Ladder, Next, Notice, NoticeKind, ObjectId, Receiver, Told},
     report::Report,
     service::{Service, not_found},
+    view,
 };
 use crate::machine::{Event, Origin, State};
 
 /// Carries calls to receivers. The engine knows no connections and starts no processes.
 pub trait Receivers: Send + Sync + 'static {
-    /// Tells `receiver` of `notice`. Has all the time that the callee is given.
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling;
+    /// Tells `receiver` of `notice`, with the error of the job if that is what is told. The engine gives up on objects and command lines after
+    /// `jobs.callback_timeout`; how long a class may take to start only the one who starts it knows,
+    /// and has to bound.
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling;
+
+    /// The connection that an object is called over: a client that lets one call wait keeps its other
+    /// jobs waiting, and nobody else's.
+    fn connection_of(&self, object: ObjectId) -> u64 {
+        object.0
+    }
+
+    /// The engine calls this object no more: one that was made of a class can go.
+    fn released(&self, object: ObjectId) {
+        let _ = object;
+    }
 }
 
 /// A call on its way.
@@ -32,7 +47,7 @@ pub type Telling = std::pin::Pin<Box<dyn Future<Output = Told> + Send>>;
 pub struct NoReceivers;
 
 impl Receivers for NoReceivers {
-    fn tell(&self, _: JobId, _: Notice, _: Receiver) -> Telling {
+    fn tell(&self, _: JobId, _: Notice, _: Option<JobError>, _: Receiver) -> Telling {
         Box::pin(async { Told::Failed("nobody carries calls here".into()) })
     }
 }
@@ -43,14 +58,12 @@ pub(super) struct Call {
     number: u64,
     notice: Notice,
     receiver: Receiver,
-    /// Whether it still counts among those that run at once.
-    counted: bool,
+    pace: End,
     /// Whether another object was set since it began.
     outdated: bool,
 }
 
-/// How long a call counts among those that run at once. A callee that needs longer has its
-/// deadline, but keeps nobody else waiting.
+/// How long a call may keep others waiting. A callee that needs longer has its deadline.
 const SLOW: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -67,9 +80,15 @@ impl Service {
     /// Takes back what nobody has heard and nobody needs to hear any more.
     pub(super) fn withdraw(&mut self, id: JobId, outdated: impl Fn(NoticeKind) -> bool) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let first = entry.notices.front().copied();
         let (gone, kept) = entry.notices.drain(..).partition(|notice: &Notice| outdated(notice.kind));
         entry.notices = kept;
+        // What comes next has not failed yet.
+        let waits_anew = entry.notices.front().copied() != first;
         self.batch.notices_removed.extend(std::collections::VecDeque::into_iter(gone).map(|notice| (id, notice)));
+        if waits_anew {
+            self.tell_now(id);
+        }
     }
 
     /// Notes that something changed that the owner may want to look at.
@@ -84,43 +103,91 @@ impl Service {
 
     /// Starts the calls that can be started now. After the commit, never before.
     pub(super) fn tell_owners(&mut self) {
-        while self.calls < self.settings.jobs.callbacks_at_once.max(1) {
+        while self.may_call() {
             let Some(id) = self.to_tell.pop_first() else { return };
             self.tell_owner(id);
         }
     }
 
+    /// Of jobs of which nothing waits to be stored, all that there is to tell was stored before: their
+    /// owners hear it while the rest is committed. Otherwise each call would wait for the commit that
+    /// follows the one before.
+    pub(super) fn tell_owners_of_stored(&mut self) {
+        if !self.may_call() || self.to_tell.is_empty() {
+            return;
+        }
+        let unstored = self.batch.jobs();
+        let stored = self.to_tell.iter().filter(|id| !unstored.contains(id));
+        for id in stored.take(self.callees.room()).copied().collect::<Vec<_>>() {
+            self.to_tell.remove(&id);
+            self.tell_owner(id);
+        }
+    }
+
+    fn may_call(&self) -> bool {
+        !self.silent && self.callees.room() > 0
+    }
+
     fn tell_owner(&mut self, id: JobId) {
         let now = self.now().monotonic;
         let Some(entry) = self.jobs.get_mut(&id).filter(|entry| entry.activity.call.is_none()) else { return };
-        let flags = entry.core.notify_flags;
-        let stored = entry.notices.iter().find(|notice| notice.kind.is_wanted(flags)).copied();
+        let activity = &mut entry.activity;
+        if activity.object_class.is_some_and(|class| entry.core.notification_class != Some(class)) {
+            // Its class was taken back, or is another now.
+            activity.object_class = None;
+            if let Some(object) = activity.object.take() {
+                self.receivers.released(object);
+            }
+        }
         let waits = entry.core.tell_again.is_some_and(|at| at > now);
+        let stored = entry.first_notice();
         if let Some(notice) = stored.filter(|_| !waits) {
             let first = entry.ladder().first(notice.kind);
-            self.climb(id, notice, first);
+            self.climb(id, notice, first, None);
         } else if entry.activity.modification {
             let interval = Duration::from_millis(entry.core.notification_interval.into());
             let earliest = entry.activity.modification_told.map_or(Monotonic::default(), |told| told + interval);
             if earliest > now {
-                self.tell_at(id, earliest);
+                entry.core.modification_due = Some(earliest);
+                self.index.place(&entry.core, &mut entry.activity.keys);
                 return;
             }
             entry.activity.modification = false;
             entry.activity.modification_told = Some(now);
             let first = entry.ladder().first(NoticeKind::JobModification);
-            self.climb(id, Notice { id: 0, kind: NoticeKind::JobModification }, first);
+            self.climb(id, Notice { id: 0, kind: NoticeKind::JobModification }, first, None);
+        } else if entry.core.is_final()
+            && stored.is_none()
+            && let Some(object) = entry.activity.object.take()
+        {
+            self.receivers.released(object);
         }
     }
 
-    fn climb(&mut self, id: JobId, notice: Notice, next: Next) {
+    /// The time has come to tell of a modification that waited for it.
+    pub(super) fn modification_is_due(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        entry.core.modification_due = None;
+        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.to_tell.insert(id);
+    }
+
+    /// Does what follows. `sooner` is when another try is worth it, if that is known.
+    fn climb(&mut self, id: JobId, notice: Notice, next: Next, sooner: Option<Duration>) {
         match next {
             Next::Try(receiver) => self.call(id, notice, receiver),
             Next::Over => self.heard(id, notice),
             Next::Later => {
-                let delay = self.jobs.get(&id).map_or(Duration::ZERO, |entry| entry.core.machine.choices.minimum_retry_delay);
-                let at = self.now().monotonic + delay;
-                self.tell_at(id, at);
+                let Some(entry) = self.jobs.get_mut(&id) else { return };
+                let delay = entry.core.machine.choices.minimum_retry_delay;
+                let delay = sooner.map_or(delay, |sooner| sooner.min(delay));
+                let now = self.clock.now();
+                if let Some(unheard) = &mut entry.activity.unheard {
+                    unheard.again = Some(now.wall + delay);
+                }
+                entry.core.tell_again = Some(now.monotonic + delay);
+                self.index.place(&entry.core, &mut entry.activity.keys);
+                self.receivers_changed(id);
             }
             Next::Wait => {}
         }
@@ -128,15 +195,30 @@ impl Service {
 
     fn call(&mut self, id: JobId, notice: Notice, receiver: Receiver) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let number = self.next_call;
-        self.next_call += 1;
-        self.calls += 1;
-        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), counted: true, outdated: false });
-        let telling = self.receivers.tell(id, notice, receiver);
+        let callee = match &receiver {
+            Receiver::Object(object) => Callee::Connection(self.receivers.connection_of(*object)),
+            Receiver::Class(class) => Callee::Class(*class),
+            Receiver::CommandLine(line) => Callee::Program(line.program.clone()),
+        };
+        // Without a number it is tried again when the callee has answered somebody.
+        let Some(number) = self.callees.begin(callee, id) else { return };
+        entry.activity.call = Some(Call { number, notice, receiver: receiver.clone(), pace: End::Quick, outdated: false });
+        let error = if notice.kind == NoticeKind::JobError { view::error(entry) } else { None };
+        let starts_itself = matches!(receiver, Receiver::Class(_));
+        let telling = self.receivers.tell(id, notice, error, receiver);
         let deadline = Duration::from_secs(self.settings.jobs.callback_timeout.max(1).into());
         let reports = self.reports.clone();
-        tokio::spawn(async move {
-            let call = tokio::time::timeout(deadline, telling);
+        // Those that have ended are let go.
+        while self.telling.try_join_next().is_some() {}
+        self.telling.spawn(async move {
+            let call = async {
+                match starts_itself {
+                    true => telling.await,
+                    false => tokio::time::timeout(deadline, telling)
+                        .await
+                        .unwrap_or_else(|_| Told::Failed(format!("no answer within {} s", deadline.as_secs()))),
+                }
+            };
             tokio::pin!(call);
             let told = tokio::select! {
                 told = &mut call => told,
@@ -145,18 +227,16 @@ impl Service {
                     call.await
                 }
             };
-            let told = told.unwrap_or_else(|_| Told::Failed(format!("no answer within {} s", deadline.as_secs())));
             // The engine has ended: the notice is stored, and told again.
             let _ = reports.send(Report::Told { job: id, number, told });
         });
     }
 
     pub(super) fn call_is_slow(&mut self, id: JobId, number: u64) {
+        self.callees.is_slow(number);
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let Some(call) = entry.activity.call.as_mut().filter(|call| call.number == number) else { return };
-        if std::mem::take(&mut call.counted) {
-            self.calls -= 1;
-        }
+        call.pace = End::Slow;
         if call.outdated {
             entry.activity.call = None;
             self.to_tell.insert(id);
@@ -164,20 +244,31 @@ impl Service {
     }
 
     pub(super) fn told(&mut self, id: JobId, number: u64, told: &Told) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let Some(call) = entry.activity.call.take_if(|call| call.number == number) else { return };
-        if call.counted {
-            self.calls -= 1;
-        }
+        let made = if let Told::Answered { object, .. } = told { *object } else { None };
+        let call = self.jobs.get_mut(&id).and_then(|entry| entry.activity.call.take_if(|call| call.number == number));
+        let end = match (told, &call) {
+            (Told::Disconnected, _) => End::Gone,
+            (_, Some(call)) => call.pace,
+            // Abandoned, because it was slow.
+            (_, None) => End::Slow,
+        };
+        let waited = self.callees.ended(number, end);
+        self.to_tell.extend(waited);
+        let (Some(entry), Some(call)) = (self.jobs.get_mut(&id), call) else { return self.refuse(made) };
         let had_object = entry.activity.object.is_some();
         match (told, &call.receiver) {
-            (Told::Answered { object: Some(object), .. }, _) if entry.activity.object.is_none() => entry.activity.object = Some(*object),
+            // Whoever was set meanwhile comes first.
+            (Told::Answered { object: Some(_), .. }, _) if had_object || call.outdated => self.refuse(made),
+            (Told::Answered { object: Some(object), .. }, receiver) => {
+                entry.activity.object = Some(*object);
+                entry.activity.object_class = if let Receiver::Class(class) = receiver { Some(*class) } else { None };
+            }
             (Told::Disconnected, Receiver::Object(object)) if entry.activity.object == Some(*object) => entry.activity.object = None,
             _ => {}
         }
-        let changed = had_object != entry.activity.object.is_some();
+        let has_object = self.jobs.get(&id).is_some_and(|entry| entry.activity.object.is_some());
         self.to_tell.insert(id);
-        if changed {
+        if had_object != has_object {
             self.receivers_changed(id);
         }
         let Some(entry) = self.jobs.get_mut(&id) else { return };
@@ -186,24 +277,37 @@ impl Service {
             return;
         }
         let next = entry.ladder().after(call.notice.kind, &call.receiver, told);
-        if call.outdated && next != Next::Over {
-            // Whoever was set meanwhile has not failed yet, and does not wait for the retry delay.
+        if next != Next::Over && (call.outdated || self.silent) {
+            // Whoever was set meanwhile has not failed yet, and does not wait for the retry delay; nor is
+            // who could not answer because the service ends.
             return;
         }
         if next == Next::Later {
-            tracing::warn!(job = %id, notice = call.notice.id, receiver = ?call.receiver, ?told, "the owner could not be told; it is told again after the retry delay");
+            let why = why_not(&call.receiver, told);
+            tracing::warn!(job = %id, notice = call.notice.id, why, "the owner could not be told; it is told again after the retry delay");
+            entry.activity.unheard = Some(Unheard { why, again: None });
         }
-        self.climb(id, call.notice, next);
+        let sooner = if let Told::NotYet(_, sooner) = told { Some(*sooner) } else { None };
+        self.climb(id, call.notice, next, sooner);
+    }
+
+    /// An object that was made for nothing.
+    fn refuse(&self, object: Option<ObjectId>) {
+        if let Some(object) = object {
+            self.receivers.released(object);
+        }
     }
 
     /// Somebody has heard it.
     fn heard(&mut self, id: JobId, notice: Notice) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        if let Some(at) = entry.notices.iter().position(|kept| kept.id == notice.id) {
-            entry.notices.remove(at);
-            self.batch.notices_removed.push((id, notice));
-            self.receivers_changed(id);
+        let Some(at) = entry.notices.iter().position(|kept| kept.id == notice.id) else { return };
+        entry.notices.remove(at);
+        if entry.core.is_final() && entry.notices.is_empty() {
+            self.batch.told.insert(JobEvent::AllTold(id));
         }
+        self.batch.notices_removed.push((id, notice));
+        self.receivers_changed(id);
         self.tell_now(id);
     }
 
@@ -214,10 +318,11 @@ impl Service {
             return Err(Failure::refused(bits::BG_E_INVALID_STATE, "the job has ended, and everything was told"));
         }
         let displaced = std::mem::replace(&mut entry.activity.object, object).filter(|displaced| Some(*displaced) != object);
+        entry.activity.object_class = None;
         self.receivers_changed(id);
         if let Some(entry) = self.jobs.get_mut(&id) {
             // A displaced object that has not answered for long keeps its successor no longer.
-            entry.activity.call.take_if(|call| !call.counted);
+            entry.activity.call.take_if(|call| call.pace == End::Slow);
             if let Some(call) = &mut entry.activity.call {
                 call.outdated = true;
             }
@@ -252,15 +357,9 @@ impl Service {
     pub(super) fn tell_now(&mut self, id: JobId) {
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.core.tell_again = None;
+            entry.activity.unheard = None;
             self.index.place(&entry.core, &mut entry.activity.keys);
             self.to_tell.insert(id);
-        }
-    }
-
-    fn tell_at(&mut self, id: JobId, at: Monotonic) {
-        if let Some(entry) = self.jobs.get_mut(&id) {
-            entry.core.tell_again = Some(at);
-            self.index.place(&entry.core, &mut entry.activity.keys);
         }
     }
 
@@ -283,6 +382,10 @@ impl Service {
                 file.forget();
             }
         }
+        if validity == Validity::Invalid {
+            // Nobody has to hear of a file that is not there any more.
+            self.withdraw(id, |kind| kind == NoticeKind::FileTransferred(number));
+        }
         match validity {
             Validity::Valid => Ok(common::S_OK),
             // There are no peers: all data is the server's.
@@ -292,10 +395,9 @@ impl Service {
 
     /// Whether a stored notice could be told without any client.
     pub(super) fn can_tell_without_client(&self) -> bool {
-        self.jobs.values().any(|entry| {
-            let wanted = entry.notices.iter().any(|notice| notice.kind.is_wanted(entry.core.notify_flags));
-            wanted && (entry.core.notification_class.is_some() || entry.core.command_line.is_some())
-        })
+        self.jobs
+            .values()
+            .any(|entry| entry.first_notice().is_some() && (entry.core.notification_class.is_some() || entry.core.command_line.is_some()))
     }
 }
 
@@ -309,8 +411,30 @@ pub enum Validity {
 }
 
 impl Entry {
+    /// What is told next. Where there is only a command line, what that is not for is passed over.
+    fn first_notice(&self) -> Option<Notice> {
+        let only_line = self.activity.object.is_none() && self.core.notification_class.is_none() && self.core.command_line.is_some();
+        let is_for_it = |kind| !only_line || matches!(kind, NoticeKind::JobTransferred | NoticeKind::JobError);
+        let flags = self.core.notify_flags;
+        self.notices.iter().find(|notice| notice.kind.is_wanted(flags) && is_for_it(notice.kind)).copied()
+    }
+
     fn ladder(&self) -> Ladder {
         Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
+    }
+}
+
+/// What a failed call says of the one that was called.
+fn why_not(receiver: &Receiver, told: &Told) -> String {
+    let who = match receiver {
+        Receiver::Object(_) => "the object".to_owned(),
+        Receiver::Class(class) => format!("the class {class}"),
+        Receiver::CommandLine(line) => format!("the command {}", line.program),
+    };
+    match told {
+        Told::Answered { result, .. } => format!("{who} answered {} ({result})", describe(*result).symbol),
+        Told::Disconnected => format!("{who} was disconnected"),
+        Told::Failed(why) | Told::NotYet(why, _) => format!("{who} could not be told: {why}"),
     }
 }
 

@@ -416,6 +416,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         command_line: command_line_of(row)?,
         notification_interval: row.get(of_job!("notification_interval"))?,
         tell_again: None,
+        modification_due: None,
         machine,
         turn: 0,
     })

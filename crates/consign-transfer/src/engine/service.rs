@@ -18,12 +18,14 @@ use consign_core::{Clock, Now, clock::Monotonic, common, random::Random};
 use consign_store::{Store, StoreError};
 use tokio::{
     sync::{broadcast, mpsc},
+    task::JoinSet,
     time::{Instant, sleep_until},
 };
 
 use super::{
     api::JobEvent,
     batch::Batch,
+    callees::Callees,
     entry::{Core, Entry},
     folders::Folders,
     handle::{Command, Reply},
@@ -88,8 +90,11 @@ pub(super) struct Service {
     /// Jobs whose owner may have to be told something.
     pub(super) to_tell: BTreeSet<JobId>,
     /// Calls to owners that are under way and not slow.
-    pub(super) calls: u32,
-    pub(super) next_call: u64,
+    pub(super) callees: Callees,
+    /// The calls to owners that are under way.
+    pub(super) telling: JoinSet<()>,
+    /// Whether owners are told no more: the service ends.
+    pub(super) silent: bool,
     pub(super) next_notice: u64,
     /// Jobs of which no fetch is under way any more: what waits for that is done after the commit.
     pub(super) quiet: Vec<JobId>,
@@ -141,6 +146,9 @@ impl Service {
                 break;
             }
             self.schedule();
+            if self.store_retry.is_none() {
+                self.tell_owners_of_stored();
+            }
             self.commit().await;
             self.feed(None);
             if self.store_retry.is_none() {
@@ -222,6 +230,8 @@ impl Service {
         }
         if core.machine.is_final() && core.ended.is_none() {
             core.ended = Some(now.wall);
+            // Its object may not be needed any more.
+            self.to_tell.insert(id);
         }
         self.index.place(&entry.core, &mut entry.activity.keys);
         for action in decided.actions {
@@ -256,6 +266,9 @@ impl Service {
                     if let Some(entry) = self.jobs.remove(id) {
                         self.index.remove(*id, &entry.activity.keys);
                         self.order.remove(&entry.core.sequence);
+                        if let Some(object) = entry.activity.object {
+                            self.receivers.released(object);
+                        }
                     }
                 }
                 for answer in batch.answers {
@@ -330,6 +343,10 @@ impl Service {
                     self.tell_now(id);
                     continue;
                 }
+                _ if entry.core.modification_due.is_some_and(|at| at <= now) => {
+                    self.modification_is_due(id);
+                    continue;
+                }
                 _ => {
                     tracing::warn!(job = %id, "cancelled: nobody touched it for longer than jobs.inactivity_timeout allows");
                     Event::InactivityDue
@@ -368,6 +385,8 @@ impl Service {
     /// The end, in order: no new work, fetches save what they have, the store closes.
     async fn close(mut self, mut reports: mpsc::UnboundedReceiver<Report>) {
         self.commit().await;
+        // What they start ends with them.
+        self.telling.shutdown().await;
         for entry in self.jobs.values() {
             if let Some(stop) = &entry.activity.stop {
                 stop.cancel();

@@ -9,11 +9,15 @@ use std::{
 use consign_bits::{ErrorContext, Failure, JobId};
 use consign_core::{clock::Monotonic, common, filesystem::network_file_system, paths::private_folder};
 use consign_store::{Opening, Store};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinSet,
+};
 
 use super::{
     api::JobEvent,
     batch::Batch,
+    callees::Callees,
     folders::Folders,
     handle::{Command, EngineOptions},
     index::Index,
@@ -123,6 +127,7 @@ fn open(
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
     let fetcher = Fetcher::new(&settings.fetch)?;
+    let callees = Callees::new(settings.jobs.callbacks_at_once);
     let mut service = Service {
         settings,
         clock,
@@ -149,8 +154,9 @@ fn open(
         slice_end: None,
         receivers,
         to_tell: BTreeSet::new(),
-        calls: 0,
-        next_call: 1,
+        callees,
+        telling: JoinSet::new(),
+        silent: false,
         next_notice: stored.next_notice,
         quiet: Vec::new(),
         probing: None,
@@ -207,18 +213,26 @@ impl Service {
         let _ = self.step(id, Event::ServiceStarted);
     }
 
-    /// Final jobs are remembered for a while, then not at all.
+    /// Final jobs are remembered for a while, then not at all. One of which somebody has still to hear
+    /// is remembered for its time, however many there are.
     pub(super) fn forget_old_jobs(&mut self) {
         let oldest = self.now().wall.as_millis().saturating_sub(i64::from(self.settings.jobs.history) * 1000);
         let surplus = self.index.ended.len().saturating_sub(self.settings.jobs.history_length as usize);
         let old = self.index.ended.iter().enumerate().take_while(|(rank, (at, _))| *rank < surplus || *at < oldest);
-        let quiet = old.map(|(_, (_, id))| *id).filter(|id| {
-            self.jobs
-                .get(id)
-                .is_some_and(|entry| !entry.core.cleanup_pending && entry.activity.fetching == 0 && entry.activity.waiting.is_empty())
+        let forgotten = old.filter_map(|(_, (at, id))| {
+            let entry = self.jobs.get(id)?;
+            let is_quiet = !entry.core.cleanup_pending
+                && entry.activity.fetching == 0
+                && entry.activity.waiting.is_empty()
+                && entry.activity.call.is_none();
+            let unheard = entry.notices.iter().filter(|notice| notice.kind.is_wanted(entry.core.notify_flags)).count();
+            let is_old = *at < oldest;
+            if is_quiet && is_old && unheard > 0 {
+                tracing::warn!(job = %id, notices = unheard, "forgotten: nobody has heard of it for as long as jobs.history allows");
+            }
+            (is_quiet && (is_old || unheard == 0)).then_some(*id)
         });
-        let forgotten: Vec<JobId> = quiet.collect();
-        for id in forgotten {
+        for id in forgotten.collect::<Vec<JobId>>() {
             self.batch.cores.remove(&id);
             self.batch.files.retain(|(job, _)| *job != id);
             self.batch.removed.insert(id);

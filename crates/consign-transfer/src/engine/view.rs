@@ -46,6 +46,8 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
         command_line: core.command_line.clone(),
         notification_interval: core.notification_interval,
         notices_pending: u32::try_from(entry.notices.len()).unwrap_or(u32::MAX),
+        not_told_because: not_told_because(entry),
+        next_notification: entry.activity.unheard.as_ref().and_then(|unheard| unheard.again),
         error_count: machine.error_count,
         error: error(entry),
         waiting_because: waiting_because(entry, before),
@@ -54,7 +56,7 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
     }
 }
 
-fn error(entry: &Entry) -> Option<JobError> {
+pub(super) fn error(entry: &Entry) -> Option<JobError> {
     let failure = entry.core.machine.error.clone()?;
     let file = entry.core.error_file.and_then(|index| Some((index, entry.files.get(usize::try_from(index).ok()?)?)));
     Some(JobError {
@@ -89,6 +91,22 @@ fn waiting_because(entry: &Entry, before: Option<(JobId, &str)>) -> Option<Strin
         State::Connecting { .. } | State::Transferring { .. } | State::Completing { .. } | State::Acknowledged | State::Cancelled => {
             return None;
         }
+    })
+}
+
+/// Why nobody has heard what there is to hear, and what would help.
+fn not_told_because(entry: &Entry) -> Option<String> {
+    let core = &entry.core;
+    if entry.notices.is_empty() {
+        return None;
+    }
+    let nobody = entry.activity.object.is_none() && core.notification_class.is_none() && core.command_line.is_none();
+    Some(match &entry.activity.unheard {
+        _ if !entry.notices.iter().any(|notice| notice.kind.is_wanted(core.notify_flags)) => "the notify flags leave it out".to_owned(),
+        _ if entry.activity.call.is_some() => "it is being told".to_owned(),
+        Some(unheard) => unheard.why.clone(),
+        None if nobody => "nobody is there to hear it: register an object, set a class or a command".to_owned(),
+        None => "it waits for its turn to be told".to_owned(),
     })
 }
 

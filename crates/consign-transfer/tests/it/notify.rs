@@ -13,7 +13,8 @@ use consign_core::{
 };
 use consign_testkit::{Fault, Resource};
 use consign_transfer::{
-    AutoComplete, Change, CommandLine, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling, Told, Validity,
+    AutoComplete, Change, CommandLine, JobError, Listing, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling,
+    Told, Validity,
 };
 use tokio::sync::watch;
 
@@ -33,6 +34,7 @@ struct Heard {
 /// Receivers that write down what they hear and answer as they are told to.
 pub(crate) struct Fake {
     heard: watch::Sender<Vec<Heard>>,
+    released: watch::Sender<Vec<ObjectId>>,
     answers: Mutex<BTreeMap<String, Vec<Answer>>>,
 }
 
@@ -49,7 +51,8 @@ fn answered(result: Hresult) -> Answer {
 }
 
 impl Receivers for Fake {
-    fn tell(&self, job: JobId, notice: Notice, receiver: Receiver) -> Telling {
+    fn tell(&self, job: JobId, notice: Notice, error: Option<JobError>, receiver: Receiver) -> Telling {
+        assert_eq!(error.is_some(), notice.kind == NoticeKind::JobError);
         let name = rung(&receiver);
         let mut answers = self.answers.lock().unwrap();
         let script = answers.entry(name).or_default();
@@ -66,6 +69,10 @@ impl Receivers for Fake {
             }
         })
     }
+
+    fn released(&self, object: ObjectId) {
+        self.released.send_modify(|released| released.push(object));
+    }
 }
 
 fn rung(receiver: &Receiver) -> String {
@@ -78,7 +85,7 @@ fn rung(receiver: &Receiver) -> String {
 
 impl Fake {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { heard: watch::Sender::new(Vec::new()), answers: Mutex::default() })
+        Arc::new(Self { heard: watch::Sender::new(Vec::new()), released: watch::Sender::new(Vec::new()), answers: Mutex::default() })
     }
 
     /// The next answers of one rung; afterwards it answers `S_OK`.
@@ -92,6 +99,10 @@ impl Fake {
 
     async fn wait(&self, fits: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
         self.heard.subscribe().wait_for(|heard| fits(heard)).await.unwrap().clone()
+    }
+
+    async fn released(&self, objects: &[ObjectId]) {
+        self.released.subscribe().wait_for(|released| released == objects).await.unwrap();
     }
 
     async fn wait_for(&self, count: usize) -> Vec<Heard> {
@@ -183,6 +194,62 @@ fn rule_3_the_object_made_of_a_class_serves_later_events() {
         let job = bench.job_with("a", Resource::new("x"), changes).await;
         bench.engine.resume(job).await.unwrap();
         assert_eq!(rungs(&fake.wait_for(2).await), ["class", "object 5"]);
+    });
+}
+
+#[test]
+fn rule_3_the_object_made_of_a_class_is_released_when_it_is_not_needed_any_more() {
+    check_told(settings(), async |bench, fake| {
+        let made = |number| Told::Answered { result: S_OK, object: Some(ObjectId(number)) };
+        fake.script("class", [Answer::Now(made(5))]);
+        let job = bench.job_with("a", Resource::new("x"), vec![Change::NotificationClass(CLASS)]).await;
+        bench.engine.resume(job).await.unwrap();
+        bench.wait(job, JobState::Transferred).await;
+        all_heard(&bench, job).await;
+        assert!(bench.engine.job(job).await.unwrap().has_object);
+        bench.engine.complete(job).await.unwrap();
+        fake.released(&[ObjectId(5)]).await;
+        // One that comes too late serves nobody.
+        let set = Arc::new(tokio::sync::Notify::new());
+        fake.script("class", [Answer::When(Arc::clone(&set), made(6))]);
+        let job = bench.job_with("b", Resource::new("x"), vec![Change::NotificationClass(CLASS)]).await;
+        bench.engine.resume(job).await.unwrap();
+        fake.wait_for(2).await;
+        bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+        set.notify_one();
+        fake.released(&[ObjectId(5), ObjectId(6)]).await;
+        // The end of a job that completes itself comes before its owner has heard of it.
+        fake.script("class", [Answer::Now(made(7))]);
+        let changes = vec![Change::NotificationClass(CLASS), Change::AutoComplete(AutoComplete::On)];
+        let job = bench.job_with("c", Resource::new("x"), changes).await;
+        bench.engine.resume(job).await.unwrap();
+        fake.released(&[ObjectId(5), ObjectId(6), ObjectId(7)]).await;
+    });
+}
+
+#[test]
+fn what_was_not_told_says_why_and_when_it_is_told_again() {
+    check_told(settings(), async |bench, fake| {
+        let job = bench.job_with("a", Resource::new("x"), vec![]).await;
+        bench.engine.resume(job).await.unwrap();
+        bench.wait(job, JobState::Transferred).await;
+        let view = bench.engine.job(job).await.unwrap();
+        assert!(view.not_told_because.unwrap().contains("nobody is there"));
+        assert_eq!(view.next_notification, None);
+        fake.script("class", [Answer::Now(Told::Failed("its program is gone".into()))]);
+        bench.engine.change(job, vec![Change::NotificationClass(CLASS), Change::MinimumRetryDelay(3600)]).await.unwrap();
+        let view = loop {
+            let view = bench.engine.job(job).await.unwrap();
+            if view.next_notification.is_some() {
+                break view;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(view.not_told_because.unwrap().contains("its program is gone"));
+        bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+        all_heard(&bench, job).await;
+        let view = bench.engine.job(job).await.unwrap();
+        assert_eq!((view.not_told_because, view.next_notification), (None, None));
     });
 }
 
@@ -400,16 +467,151 @@ fn rule_8_hanging_callees_hold_up_no_other_job() {
     let mut settings = settings();
     settings.jobs.callbacks_at_once = 2;
     check_told(settings, async |bench, fake| {
-        fake.script("object 1", [Answer::Never, Answer::Never, Answer::Never]);
-        for name in ["hangs1", "hangs2", "hangs3"] {
-            told_job(&bench, name, Resource::new("x"), vec![Change::Priority(Priority::Foreground)]).await;
+        fake.script("object 1", std::iter::repeat_n(Answer::Never, 30));
+        for number in 0..30 {
+            told_job(&bench, &format!("hangs{number}"), Resource::new("x"), vec![Change::Priority(Priority::Foreground)]).await;
         }
-        fake.wait_for(3).await;
+        fake.wait_for(2).await;
         let other = bench.job_with("other", Resource::new("x"), vec![]).await;
         bench.engine.set_notify_interface(other, Some(ObjectId(2))).await.unwrap();
         bench.engine.resume(other).await.unwrap();
         fake.wait(|heard| heard.iter().any(|call| call.job == other)).await;
+        bench.wait(other, JobState::Transferred).await;
         all_heard(&bench, other).await;
+        assert_eq!(fake.heard().len(), 3, "the others of the one that hangs wait for it");
+    });
+}
+
+#[test]
+fn rule_6_what_is_untold_outlives_the_memory_of_its_job() {
+    let mut settings = settings();
+    settings.jobs.history_length = 0;
+    settings.jobs.callbacks_at_once = 1;
+    check_told(settings, async |bench, fake| {
+        let said = Arc::new(tokio::sync::Notify::new());
+        let success = Told::Answered { result: S_OK, object: None };
+        fake.script("command line", [Answer::When(Arc::clone(&said), success.clone()), Answer::When(Arc::clone(&said), success)]);
+        for number in 0..5 {
+            let changes = vec![Change::AutoComplete(AutoComplete::On), Change::CommandLine(line())];
+            let job = bench.job_with(&number.to_string(), Resource::new("x"), changes).await;
+            bench.engine.resume(job).await.unwrap();
+        }
+        fake.wait_for(1).await;
+        // All of them have ended by then, and are as good as forgotten.
+        while bench.engine.jobs(Listing::All).await.unwrap().iter().any(|job| !job.state.is_final()) {
+            tokio::task::yield_now().await;
+        }
+        said.notify_one();
+        fake.wait_for(2).await;
+        said.notify_one();
+        fake.wait_for(5).await;
+        while !bench.engine.jobs(Listing::All).await.unwrap().is_empty() {
+            bench.engine.status().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn rule_3_a_command_line_is_run_although_nobody_is_there_to_hear_of_files() {
+    check_told(settings(), async |bench, fake| {
+        let flags = NotifyFlags::default() | NotifyFlags::FILE_TRANSFERRED;
+        let job = bench.job_with("a", Resource::new("x"), vec![Change::CommandLine(line()), Change::NotifyFlags(flags)]).await;
+        bench.engine.resume(job).await.unwrap();
+        assert_eq!(kinds(&fake.wait_for(1).await), [NoticeKind::JobTransferred]);
+    });
+}
+
+#[test]
+fn modifications_and_the_retry_delay_leave_each_other_alone() {
+    check_told(settings(), async |bench, fake| {
+        let flags = NotifyFlags::default() | NotifyFlags::JOB_MODIFICATION;
+        let changes = vec![Change::NotifyFlags(flags), Change::NotificationInterval(3_600_000), Change::MinimumRetryDelay(3600)];
+        let job = bench.job_with("a", Resource::new("x"), changes).await;
+        bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+        bench.engine.change(job, vec![Change::Description("one".into())]).await.unwrap();
+        fake.wait_for(1).await;
+        bench.engine.change(job, vec![Change::Description("two".into())]).await.unwrap();
+        // The second modification waits for an hour, and keeps nothing else waiting.
+        fake.script("object 1", [answered(E_FAIL)]);
+        bench.engine.resume(job).await.unwrap();
+        let told = |heard: &[Heard]| heard.iter().filter(|call| call.notice.kind == NoticeKind::JobTransferred).count();
+        fake.wait(|heard| told(heard) == 1).await;
+        // Nor does a modification that is heard end the wait for the retry delay.
+        bench.engine.change(job, vec![Change::NotificationInterval(0)]).await.unwrap();
+        fake.wait(|heard| heard.len() == 3).await;
+        bench.engine.change(job, vec![Change::Description("three".into())]).await.unwrap();
+        fake.wait(|heard| heard.len() == 4).await;
+        assert_eq!(told(&fake.heard()), 1);
+        assert!(bench.engine.job(job).await.unwrap().next_notification.is_some());
+    });
+}
+
+#[test]
+fn a_new_event_does_not_wait_for_the_retry_delay_of_an_old_one() {
+    check_told(settings(), async |bench, fake| {
+        fake.script("object 1", [answered(E_FAIL)]);
+        let job = told_job(&bench, "a", Resource::status(404), vec![Change::MinimumRetryDelay(3600)]).await;
+        fake.wait_for(1).await;
+        bench.server.set("/a", Resource::new("x"));
+        bench.engine.resume(job).await.unwrap();
+        assert_eq!(fake.wait_for(2).await[1].notice.kind, NoticeKind::JobTransferred);
+    });
+}
+
+#[test]
+fn a_callee_that_says_when_is_called_then() {
+    check_told(settings(), async |bench, fake| {
+        fake.script("class", [Answer::Now(Told::NotYet("it failed a moment ago".into(), Duration::from_millis(50)))]);
+        let changes = vec![Change::NotificationClass(CLASS), Change::MinimumRetryDelay(3600)];
+        let job = bench.job_with("a", Resource::new("x"), changes).await;
+        bench.engine.resume(job).await.unwrap();
+        fake.wait_for(2).await;
+    });
+}
+
+#[test]
+fn an_engine_that_stops_telling_climbs_no_ladder() {
+    check_told(settings(), async |mut bench, fake| {
+        let said = Arc::new(tokio::sync::Notify::new());
+        fake.script("object 1", [Answer::When(Arc::clone(&said), Told::Disconnected)]);
+        let job = told_job(&bench, "a", Resource::new("x"), vec![Change::CommandLine(line())]).await;
+        fake.wait_for(1).await;
+        bench.engine.stop_telling().await;
+        said.notify_one();
+        while bench.engine.job(job).await.unwrap().not_told_because.is_some_and(|why| why == "it is being told") {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(fake.heard().len(), 1);
+        bench.restart().await;
+        assert_eq!(rungs(&fake.wait_for(2).await), ["object 1", "command line"]);
+    });
+}
+
+#[test]
+fn rule_2_a_class_that_is_taken_back_is_called_no_more() {
+    check_told(settings(), async |bench, fake| {
+        let made = Answer::Now(Told::Answered { result: S_OK, object: Some(ObjectId(5)) });
+        fake.script("class", [made]);
+        let job = bench.job_with("a", Resource::new("x"), vec![Change::NotificationClass(CLASS)]).await;
+        bench.engine.resume(job).await.unwrap();
+        bench.wait(job, JobState::Transferred).await;
+        all_heard(&bench, job).await;
+        bench.engine.change(job, vec![Change::NotificationClass(Guid::NULL)]).await.unwrap();
+        fake.released(&[ObjectId(5)]).await;
+        assert!(!bench.engine.job(job).await.unwrap().has_object);
+    });
+}
+
+#[test]
+fn rule_7_nobody_hears_again_of_a_file_that_was_found_invalid() {
+    check_told(settings(), async |bench, fake| {
+        fake.script("object 1", [answered(E_FAIL)]);
+        let flags = NotifyFlags::default() | NotifyFlags::FILE_TRANSFERRED;
+        let job = told_job(&bench, "a", Resource::new("x"), vec![Change::NotifyFlags(flags), Change::MinimumRetryDelay(3600)]).await;
+        fake.wait_for(1).await;
+        bench.wait(job, JobState::Transferred).await;
+        bench.engine.validate(job, 0, Validity::Invalid).await.unwrap();
+        assert_eq!(kinds(&fake.wait_for(2).await), [NoticeKind::FileTransferred(0), NoticeKind::JobError]);
     });
 }
 

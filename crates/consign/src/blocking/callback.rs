@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Job, Owned, Runtime};
 use crate::{
-    EventId, JobError,
+    EventId, FileRange, JobError,
     callbacks::{Answer, Called, Callee},
 };
 
@@ -42,6 +42,12 @@ pub trait BackgroundCopyCallback: Send + Sync + 'static {
         S_OK
     }
 
+    /// As [`crate::BackgroundCopyCallback::file_ranges_transferred`].
+    fn file_ranges_transferred(&self, job: Job, file: u32, ranges: Vec<FileRange>) -> Hresult {
+        let _ = (job, file, ranges);
+        S_OK
+    }
+
     /// As [`crate::BackgroundCopyCallback::displaced`].
     fn displaced(&self, job: Job) {
         let _ = job;
@@ -57,7 +63,11 @@ pub(super) struct Threads<C> {
 
 impl<C: BackgroundCopyCallback> Threads<C> {
     pub(super) fn new(runtime: &Runtime, callback: C) -> Self {
-        Self { runtime: Arc::downgrade(&runtime.0), callback: Arc::new(callback) }
+        Self::of(Arc::downgrade(&runtime.0), callback)
+    }
+
+    pub(super) fn of(runtime: Weak<Owned>, callback: C) -> Self {
+        Self { runtime, callback: Arc::new(callback) }
     }
 }
 
@@ -86,10 +96,10 @@ impl<C: BackgroundCopyCallback> Callee for Threads<C> {
 fn call(callback: &impl BackgroundCopyCallback, job: Job, called: Called) -> Hresult {
     match called {
         Called::Transferred(event) => callback.job_transferred(job, event),
-        Called::Error(Some(error), event) => callback.job_error(job, error, event),
-        Called::Error(None, _) => S_OK,
+        Called::Error(error, event) => callback.job_error(job, error, event),
         Called::Modification => callback.job_modification(job),
         Called::File(file, event) => callback.file_transferred(job, file, event),
+        Called::FileRanges(file, ranges) => callback.file_ranges_transferred(job, file, ranges),
         Called::Displaced => {
             callback.displaced(job);
             S_OK

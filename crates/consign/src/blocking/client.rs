@@ -1,10 +1,12 @@
 //! [`crate::Client`] without async.
 
 use consign_bits::{JobId, JobType};
-use consign_core::Hresult;
+use consign_core::{Guid, Hresult};
 
 use super::{Job, Runtime};
-use crate::{ClientEvent, ConnectOptions, Interest, JobOptions, JobSummary, Listing, Result, ServiceStatus};
+use crate::{
+    Class, ClassReport, ClientEvent, ConnectOptions, Interest, JobOptions, JobSummary, Listing, Result, ServiceStatus, Unregister,
+};
 
 /// As [`crate::Client`].
 #[derive(Clone)]
@@ -100,6 +102,54 @@ impl Client {
     /// As there.
     pub fn stop(&self) -> Result<()> {
         self.runtime.run(self.client.stop())
+    }
+
+    /// As [`crate::Client::register_class`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn register_class(&self, class_file: &str) -> Result<(Guid, String)> {
+        self.runtime.run(self.client.register_class(class_file))
+    }
+
+    /// As [`crate::Client::unregister_class`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unregister_class(&self, class: &str, unregister: Unregister) -> Result<()> {
+        self.runtime.run(self.client.unregister_class(class, unregister))
+    }
+
+    /// As [`crate::Client::classes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn classes(&self) -> Result<Vec<Class>> {
+        self.runtime.run(self.client.classes())
+    }
+
+    /// As [`crate::Client::class`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn class(&self, class: &str) -> Result<ClassReport> {
+        self.runtime.run(self.client.class(class))
+    }
+
+    /// As [`crate::Client::start_class`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_class(&self, class: &str) -> Result<()> {
+        self.runtime.run(self.client.start_class(class))
+    }
+
+    /// As [`crate::Client::stop_class`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stop_class(&self, class: &str) -> Result<()> {
+        self.runtime.run(self.client.stop_class(class))
     }
 
     /// As [`crate::Client::events`].

@@ -16,10 +16,12 @@
 mod callback;
 mod client;
 mod job;
+mod server;
 
 pub use callback::BackgroundCopyCallback;
 pub use client::{Client, Events};
 pub use job::{Job, JobChanges};
+pub use server::Server;
 
 use std::sync::Arc;
 

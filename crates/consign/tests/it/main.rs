@@ -3,7 +3,9 @@
 mod blocking;
 mod callbacks;
 mod calls;
+mod classes;
 mod connecting;
 mod embedded;
+mod examples;
 mod following;
 mod setup;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use consign::{Client, ConnectOptions, Paths, StartPolicy};
-use consign_service::{Face, Facts, Patience, StopPolicy};
+use consign_service::{Classes, Face, Facts, Patience, StopPolicy};
 use consign_testkit::Server;
 use consign_transfer::{Engine, EngineOptions};
 use tokio::task::JoinHandle;
@@ -19,14 +19,20 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Runs a test in a runtime of its own. The web server has one too, and neither can be inside the
 /// other.
 pub(crate) fn limited<T>(test: impl Future<Output = T>) -> T {
+    limited_to(LIMIT, test)
+}
+
+/// The same for more than a test usually does.
+pub(crate) fn limited_to<T>(limit: Duration, test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("the test ends in time") })
+    runtime.block_on(async { tokio::time::timeout(limit, test).await.expect("the test ends in time") })
 }
 
 /// What the service is, without a process of its own.
 pub(crate) struct Served {
     pub(crate) paths: Paths,
     engine: Engine,
+    classes: Arc<Classes>,
     face: Face,
     listening: JoinHandle<()>,
 }
@@ -36,18 +42,19 @@ impl Served {
         Self::start_with(folder, |_| {}).await
     }
 
-    pub(crate) async fn start_with(folder: &Path, change: impl FnOnce(&mut consign_transfer::Settings)) -> Self {
+    pub(crate) async fn start_with(folder: &Path, change: impl FnOnce(&mut consign_service::Settings)) -> Self {
         let paths = Paths::under(folder);
         for folder in [&paths.runtime, &paths.state] {
             consign_core::paths::private_folder(folder).unwrap();
         }
-        let mut settings = consign_transfer::Settings::default();
+        let mut settings = consign_service::Settings::default();
         settings.limits.exempt_root = false;
         change(&mut settings);
-        let receivers = consign_service::Settings::default().receivers();
+        let classes = settings.classes(&paths);
+        let receivers = settings.receivers(Some(Arc::clone(&classes)));
         let options = EngineOptions {
             paths: paths.clone(),
-            settings,
+            settings: settings.engine(),
             clock: Arc::new(consign_core::SystemClock),
             random: Arc::new(consign_core::random::SystemRandom),
             receivers: receivers.clone(),
@@ -61,6 +68,7 @@ impl Served {
         let listener = UnixListener::bind(format!("/proc/self/fd/{}/consign.sock", runtime.as_raw_fd())).unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+        classes.open();
         let serving = face.clone();
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -68,7 +76,7 @@ impl Served {
                 tokio::spawn(async move { face.serve(stream).await });
             }
         });
-        Self { paths, engine, face, listening }
+        Self { paths, engine, classes, face, listening }
     }
 
     pub(crate) fn options(&self) -> ConnectOptions {
@@ -79,11 +87,17 @@ impl Served {
         Client::connect_with(self.options()).await.unwrap()
     }
 
-    /// As the service ends: no more clients, then no more connections, then the store closes.
+    /// Closes all connections.
+    pub(crate) fn disconnect(&self) {
+        self.face.close();
+    }
+
+    /// As the service ends: no more clients, no more servers, then no more connections, then the store closes.
     pub(crate) async fn stop(self) {
         self.listening.abort();
         let _ = self.listening.await;
         let _ = std::fs::remove_file(self.paths.socket());
+        self.classes.shutdown().await;
         self.face.close();
         self.engine.shutdown().await;
     }

@@ -60,7 +60,7 @@ pub(super) async fn run(client: &Client, verb: Verb, names: &[String], console: 
             }
             Err(error) => {
                 let new = Problem::of(format!("job {} was not {}", shown(name), verb.done()), &error);
-                tell(problem.replace(new), console);
+                console.tell(problem.replace(new));
             }
         }
     }
@@ -68,15 +68,4 @@ pub(super) async fn run(client: &Client, verb: Verb, names: &[String], console: 
         console.document(&done)?;
     }
     problem.map_or(Ok(Exit::Done), Err)
-}
-
-/// The problem of a job before the last one that had one.
-fn tell(problem: Option<Problem>, console: &Console) {
-    let text = problem.and_then(|problem| match console.form {
-        Form::People => problem.for_people(str::to_owned),
-        Form::Programs => problem.for_programs(),
-    });
-    if let Some(text) = text {
-        console.remark(text.trim_end());
-    }
 }

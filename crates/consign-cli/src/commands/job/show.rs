@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use consign::{AutoComplete, Client, CommandLine, JobSnapshot, JobState, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp};
+use consign::{
+    AutoComplete, Client, Guid, JobSnapshot, JobState, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, Timestamp, common,
+};
 
 use crate::{
     console::{Console, Form},
@@ -18,12 +20,32 @@ pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outco
     let snapshot = job.snapshot().await.map_err(|error| Problem::of(format!("job {} was not read", shown(name)), &error))?;
     match console.form {
         Form::Programs => console.document(&document::Job::from(&snapshot))?,
-        Form::People => console.lines(wording::aligned(&facts(&snapshot, &console.calendar, now())))?,
+        Form::People => {
+            let class = match snapshot.notification_class {
+                Some(class) => Some(class_words(client, class).await),
+                None => None,
+            };
+            console.lines(wording::aligned(&facts(&snapshot, class.as_deref(), &console.calendar, now())))?;
+        }
     }
     Ok(Exit::Done)
 }
 
-fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'static str, String)> {
+/// A class by the names that it has. Whatever keeps it from being looked up is no reason not to show
+/// the job.
+async fn class_words(client: &Client, class: Guid) -> String {
+    match client.class(&class.to_string()).await.map(|report| report.class.details) {
+        Ok(Ok(details)) => {
+            let names: Vec<_> = details.progid.iter().chain(&details.name).map(|name| shown(name)).collect();
+            if names.is_empty() { class.to_string() } else { format!("{class} ({})", names.join(", ")) }
+        }
+        Ok(Err(problem)) => format!("{class} (its file is bad: {})", shown(&problem.sentence)),
+        Err(error) if error.code() == common::REGDB_E_CLASSNOTREG => format!("{class} (not registered)"),
+        Err(_) => class.to_string(),
+    }
+}
+
+fn facts(job: &JobSnapshot, class: Option<&str>, calendar: &Calendar, now: Timestamp) -> Vec<(&'static str, String)> {
     let seconds = |seconds: u32| text::duration(Duration::from_secs(seconds.into()));
     let percent = text::percent(&job.progress).map(|percent| format!(" ({percent} %)")).unwrap_or_default();
     let mut facts = vec![
@@ -73,8 +95,12 @@ fn facts(job: &JobSnapshot, calendar: &Calendar, now: Timestamp) -> Vec<(&'stati
         ("Redirects", redirects(job.security_flags)),
         ("Owner", job.owner.to_string()),
     ]);
-    facts.extend(job.notification_class.map(|class| ("Notification class", class.to_string())));
-    facts.extend(job.command_line.as_ref().map(|line| ("Notify command", command_line(line))));
+    facts.extend(class.map(|class| ("Notification class", class.to_owned())));
+    facts.extend(
+        job.command_line
+            .as_ref()
+            .map(|line| ("Notify command", wording::command_line(std::iter::once(&line.program).chain(&line.arguments)))),
+    );
     if job.notify_flags.contains(NotifyFlags::JOB_MODIFICATION) {
         facts.push(("Notify interval", format!("{} ms", job.minimum_notification_interval)));
     }
@@ -95,15 +121,6 @@ fn notify_flags(flags: NotifyFlags) -> String {
     ];
     let names: Vec<_> = names.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(",") }
-}
-
-/// With quotes where words would run together.
-fn command_line(line: &CommandLine) -> String {
-    let word = |word: &String| {
-        let plain = !word.is_empty() && !word.contains(|character: char| character.is_whitespace() || matches!(character, '\'' | '"'));
-        if plain { shown(word) } else { format!("'{}'", shown(word).replace('\'', "'\\''")) }
-    };
-    std::iter::once(&line.program).chain(&line.arguments).map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn proxy(proxy: &ProxySettings) -> String {

@@ -1,14 +1,11 @@
 //! `consign service stop`.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use consign::Error;
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, pidfd_open},
-};
 
 use crate::{
+    commands::process::Process,
     console::{Console, Form},
     document,
     exit::Exit,
@@ -26,12 +23,14 @@ pub(super) async fn run(console: &Console) -> Outcome {
         Err(error) => return Err(failed(error)),
     };
     let process = client.status().await.map_err(failed)?.process_id;
-    // Opened while it surely lives: later the number could be somebody else's.
-    let process = i32::try_from(process).ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let process = Process::open(process);
     client.stop().await.map_err(failed)?;
     let ended = tokio::time::timeout(LIMIT, client.closed()).await.is_ok();
     // The connection closes before the process has let go of its state.
-    let ended = ended && process.is_none_or(|process| wait(&process).is_ok_and(|ended| ended));
+    let ended = match process {
+        Some(process) if ended => process.ended(LIMIT).await,
+        _ => ended,
+    };
     if !ended {
         return Err(Problem::failed("the service was not stopped", format!("it did not end within {} seconds", LIMIT.as_secs())));
     }
@@ -44,15 +43,4 @@ fn report(sentence: &str, console: &Console) -> Outcome {
         Form::Programs => console.document(&document::Service::STOPPED)?,
     }
     Ok(Exit::Done)
-}
-
-/// Whether the process ended in time.
-fn wait(process: &impl std::os::fd::AsFd) -> io::Result<bool> {
-    let limit = Timespec { tv_sec: LIMIT.as_secs().cast_signed(), tv_nsec: 0 };
-    loop {
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return Ok(result? > 0),
-        }
-    }
 }

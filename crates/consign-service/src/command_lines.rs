@@ -1,6 +1,4 @@
-//! What is started to hear a notice: command lines.
-//!
-//! Classes are refused: whoever has a registry of them implements [`Launcher`] and says otherwise.
+//! Command lines: the last that is started to hear a notice.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,40 +7,20 @@ use consign_activation::{
     hook::{self, End},
 };
 use consign_bits::{ErrorContext, Failure, JobId};
-use consign_core::{Clock, Guid, common};
-use consign_transfer::{CommandLine, Notice, Telling, Told};
+use consign_core::{Clock, common};
+use consign_transfer::{CommandLine, Telling, Told};
 use tokio::task::spawn_blocking;
 
-/// Starts what is not running.
-pub trait Launcher: Send + Sync + 'static {
-    /// Whether a job may name this class.
-    ///
-    /// # Errors
-    /// `REGDB_E_CLASSNOTREG` where it is not registered as an out-of-process server.
-    fn check_class(&self, class: Guid) -> Result<(), Failure>;
-
-    /// Whether a job may name this program. May block: it looks at files.
-    ///
-    /// # Errors
-    /// `E_ACCESSDENIED` where a rule forbids it, and what the system says of the file.
-    fn check_command_line(&self, line: &CommandLine) -> Result<(), Failure>;
-
-    /// Makes an object of the class and tells that.
-    fn activate(&self, job: JobId, notice: Notice, class: Guid) -> Telling;
-
-    /// Runs the program to its end.
-    fn run(&self, job: JobId, line: CommandLine) -> Telling;
-}
-
-/// Runs command lines; has no classes.
-pub struct CommandLauncher {
+/// Runs command lines.
+#[derive(Clone)]
+pub struct CommandRunner {
     policy: Policy,
     environment: Environment,
     deadline: Duration,
     clock: Arc<dyn Clock>,
 }
 
-impl CommandLauncher {
+impl CommandRunner {
     /// Programs that `policy` allows, in what `environment` holds and `CONSIGN_JOB_ID`, killed at the
     /// deadline.
     pub fn new(policy: Policy, environment: Environment, deadline: Duration, clock: Arc<dyn Clock>) -> Self {
@@ -51,33 +29,22 @@ impl CommandLauncher {
 
     /// In the environment of this process, as far as it is kept.
     pub fn of_this_process(policy: Policy, deadline: Duration, clock: Arc<dyn Clock>) -> Self {
-        let environment = Environment::from_variables(std::env::vars_os());
-        // So that a program that asks the service asks this one.
-        let environment = match std::env::var_os("CONSIGN_DIR") {
-            Some(folder) => environment.with("CONSIGN_DIR", folder),
-            None => environment,
-        };
-        Self::new(policy, environment, deadline, clock)
-    }
-}
-
-impl Launcher for CommandLauncher {
-    fn check_class(&self, class: Guid) -> Result<(), Failure> {
-        Err(Failure::refused(common::REGDB_E_CLASSNOTREG, format!("the class {class} is not registered")))
+        Self::new(policy, environment_of_this_process(), deadline, clock)
     }
 
-    fn check_command_line(&self, line: &CommandLine) -> Result<(), Failure> {
+    /// Whether a job may name this program. May block: it looks at files.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED` where a rule forbids it, and what the system says of the file.
+    pub fn check(&self, line: &CommandLine) -> Result<(), Failure> {
         match self.policy.check(&command(line, None)) {
             Ok(_) => Ok(()),
             Err(failure) => Err(Failure::new(failure.code, ErrorContext::None, failure.sentence)),
         }
     }
 
-    fn activate(&self, _: JobId, _: Notice, class: Guid) -> Telling {
-        Box::pin(async move { Told::Failed(format!("the class {class} is not registered")) })
-    }
-
-    fn run(&self, job: JobId, line: CommandLine) -> Telling {
+    /// Runs the program to its end.
+    pub fn run(&self, job: JobId, line: CommandLine) -> Telling {
         let (policy, deadline, clock) = (self.policy.clone(), self.deadline, Arc::clone(&self.clock));
         let environment = self.environment.clone().with("CONSIGN_JOB_ID", job.to_string());
         Box::pin(async move {
@@ -99,9 +66,19 @@ impl Launcher for CommandLauncher {
     }
 }
 
-impl fmt::Debug for CommandLauncher {
+impl fmt::Debug for CommandRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandLauncher").field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("CommandRunner").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// What is kept of this process's environment for what it starts.
+pub(crate) fn environment_of_this_process() -> Environment {
+    let environment = Environment::from_variables(std::env::vars_os());
+    // So that a program that asks the service asks this one.
+    match std::env::var_os("CONSIGN_DIR") {
+        Some(folder) => environment.with("CONSIGN_DIR", folder),
+        None => environment,
     }
 }
 
@@ -125,12 +102,12 @@ mod tests {
         CommandLine { program: program.into(), arguments: arguments.iter().map(ToString::to_string).collect() }
     }
 
-    fn launcher(command_lines: CommandLines) -> CommandLauncher {
-        CommandLauncher::new(Policy { command_lines }, Environment::default(), Duration::from_secs(30), Arc::new(SystemClock))
+    fn runner(command_lines: CommandLines) -> CommandRunner {
+        CommandRunner::new(Policy { command_lines }, Environment::default(), Duration::from_secs(30), Arc::new(SystemClock))
     }
 
     fn check(command_lines: CommandLines, program: &str) -> Result<(), Hresult> {
-        launcher(command_lines).check_command_line(&line(program, &[])).map_err(|failure| failure.code)
+        runner(command_lines).check(&line(program, &[])).map_err(|failure| failure.code)
     }
 
     #[test]
@@ -141,8 +118,6 @@ mod tests {
         assert_eq!(check(CommandLines::Deny, "/bin/sh"), Err(common::E_ACCESSDENIED));
         assert_eq!(check(CommandLines::Allow, "sh"), Err(common::E_INVALIDARG));
         assert_eq!(check(CommandLines::Allow, "/no/such/program"), Err(common::ERROR_FILE_NOT_FOUND));
-        let class = Guid::from_bytes([1; 16]);
-        assert_eq!(launcher(CommandLines::Allow).check_class(class).map_err(|failure| failure.code), Err(common::REGDB_E_CLASSNOTREG));
     }
 
     #[test]
@@ -150,7 +125,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let job: JobId = "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap();
         let run = |policy, script: &str| {
-            let telling = launcher(policy).run(job, line("/bin/sh", &["-c", script, "sh", "{job}"]));
+            let telling = runner(policy).run(job, line("/bin/sh", &["-c", script, "sh", "{job}"]));
             runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), telling).await.expect("the test takes too long") })
         };
         let success = Told::Answered { result: common::S_OK, object: None };

@@ -1,6 +1,8 @@
 //! What `--json` prints. Names stay as they are: scripts rely on them. Sizes are bytes, durations
 //! seconds, times RFC 3339 in UTC, absent things null.
 
+mod class;
+
 use std::collections::BTreeMap;
 
 use consign::{
@@ -10,6 +12,8 @@ use consign::{
 use serde::Serialize;
 
 use crate::text::exact;
+
+pub(crate) use class::{Class, ClassDone, ClassReport, Registered};
 
 /// A job, as `job show` prints it.
 #[derive(Serialize)]

@@ -1,0 +1,67 @@
+//! The examples in Python, as they stand: they know nothing of Consign but its D-Bus face.
+
+use std::{
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+use consign_testkit::{Resource, Server};
+
+use crate::{
+    support::{Service, eventually, has_tool},
+    tools::python,
+};
+
+struct Bench {
+    service: Service,
+    web: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// `None` where there is no Python with jeepney.
+    fn new() -> Option<Self> {
+        if !has_tool(python(), &["-c", "import jeepney"]) {
+            return None;
+        }
+        let web = Server::start().unwrap();
+        web.set("/a", Resource::new("abc"));
+        Some(Self { service: Service::start(), web, folder: tempfile::tempdir().unwrap() })
+    }
+
+    fn run(&self, example: &str, path: &str) -> Output {
+        let script = format!("{}/../../examples/python/{example}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(python());
+        command.args([&script, &self.web.url(path), "out"]).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env("CONSIGN_SOCKET", self.service.paths.socket()).env_remove("CONSIGN_ACTIVATION_TOKEN").output().unwrap()
+    }
+
+    fn fetched(&self) -> Option<String> {
+        fs::read_to_string(self.folder.path().join("out")).ok()
+    }
+}
+
+#[test]
+fn notify_object() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench.run("notify_object.py", "/a");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "event 1: transferred\n");
+    assert_eq!(bench.fetched().as_deref(), Some("abc"));
+    let output = bench.run("notify_object.py", "/missing");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("event 2: "), "{output:?}");
+}
+
+#[test]
+fn notify_class() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench.run("notify_class.py", "/a");
+    assert!(output.status.success(), "{output:?}");
+    // The program has ended; it is started again.
+    eventually("the file", || bench.fetched().as_deref() == Some("abc"));
+    bench.service.logged("a server has ended");
+    let output = bench.run("notify_class.py", "/missing");
+    assert!(output.status.success(), "{output:?}");
+    eventually("the second server", || bench.service.log().matches("exit status 0").count() == 2);
+}
