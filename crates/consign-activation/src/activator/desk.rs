@@ -300,13 +300,8 @@ impl Desk {
     /// Decides an event and begins what follows from it.
     fn happened(&self, slot: &mut Slot, event: Event, errands: &mut Errands) -> Result<(), Refusal> {
         let now = self.now();
-        let failures = slot.server.failures;
         let Step { server, answer, actions } = step(mem::take(&mut slot.server), &slot.terms, event, now.monotonic);
         slot.server = server;
-        if slot.server.failures > failures {
-            // Said better by the refusal, if somebody waited.
-            slot.last_failure = Some((now.wall, Failure::new(common::RPC_E_DISCONNECTED, "the server died while it was in use")));
-        }
         for action in actions {
             self.carry_out(slot, action, now, errands);
         }
@@ -340,6 +335,10 @@ impl Desk {
             Action::Terminate { .. } => self.press(slot, rustix::process::Signal::TERM),
             Action::Kill { .. } => self.press(slot, rustix::process::Signal::KILL),
             Action::Close { connection } => errands.close.push(connection),
+            Action::Note(fault) => {
+                tracing::warn!(%class, %fault, "a server has failed");
+                slot.last_failure = Some((now.wall, fault.into()));
+            }
             Action::Died { connection } => errands.died.push(Died { class, connection }),
         }
     }

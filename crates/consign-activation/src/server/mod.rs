@@ -2,6 +2,7 @@
 //! time. Starts, signals and waits for nothing; whoever carries out the [`Action`]s does.
 
 mod backoff;
+mod fault;
 mod refusal;
 mod step;
 mod token;
@@ -18,6 +19,7 @@ use consign_core::clock::Monotonic;
 use crate::{failure::Failure, process::Exit};
 
 pub use backoff::Backoff;
+pub use fault::Fault;
 pub use refusal::{Refusal, StopReason};
 pub use step::step;
 pub use token::Token;
@@ -113,8 +115,18 @@ pub enum Stage {
 pub enum Why {
     /// It was asked to, or had served well for [`Backoff::healthy`]: no failure, however it ends.
     Fine,
-    /// It closed its connection and harmed nobody: a failure only if it does not end well.
-    Left,
+    /// It closed its connection, and may be ending in order, in use or not: what is used may be an object
+    /// that is kept for later. A failure if its process does not end with status 0 within the grace; where
+    /// nothing is known of its process, a failure if it was in use.
+    Left {
+        /// How many used it.
+        users: u32,
+    },
+    /// It closed its connection and did not end within the grace: that is a failure.
+    Lingered {
+        /// The end of the back-off.
+        until: Monotonic,
+    },
     /// It failed; this is when it may be started again.
     Failed {
         /// The end of the back-off.
@@ -277,6 +289,8 @@ pub enum Action {
         /// Which.
         connection: Connection,
     },
+    /// Keep this as the latest failure.
+    Note(Fault),
     /// Tell whoever uses the server that it is gone. Once for every registered connection.
     Died {
         /// Which.

@@ -122,7 +122,10 @@ impl World {
             }
             Happening::Exit(exit) if self.terms.hosting == Hosting::Own => {
                 if let Some(attempt) = self.alive.take() {
+                    let (failures, unregistered) = (self.server.failures, matches!(self.server.state, State::Starting { .. }));
                     self.tell(Event::ProcessExited { attempt, exit });
+                    let in_order = exit.is_success() && !unregistered;
+                    assert!(!in_order || self.server.failures <= failures, "what ends in order has not failed");
                 }
             }
             Happening::Exit(_) => {}
@@ -184,6 +187,8 @@ impl World {
     fn tell(&mut self, event: Event) -> Vec<Action> {
         let Step { server, answer, actions } = step(self.server.clone(), &self.terms, event, self.now);
         assert_eq!(answer, Ok(()));
+        let says_why = |action: &Action| matches!(action, Action::Note(_) | Action::Refuse(_));
+        assert!(server.failures <= self.server.failures || actions.iter().any(says_why), "every failure has its reason");
         self.server = server;
         self.do_all(&actions);
         actions
@@ -223,6 +228,7 @@ impl World {
                         self.open = None;
                     }
                 }
+                Action::Note(_) => assert!(self.server.failures > 0),
                 Action::Died { connection } => {
                     assert!(self.died.insert(*connection), "it dies once");
                     self.open = None;

@@ -52,7 +52,16 @@ fn server(letter: char, process: Process) -> Server {
         'H' => running(process, NOW - 60, 1),
         'I' => running(process, NOW - 59, 0),
         'L' => stopping(Some(CONNECTION), Stage::Leaving, Why::Fine),
-        'G' => stopping(None, Stage::Leaving, Why::Left),
+        'G' => stopping(None, Stage::Leaving, Why::Left { users: 0 }),
+        'X' => State::Stopping {
+            connection: None,
+            process,
+            stage: Stage::Leaving,
+            deadline: Some(at(NOW)),
+            why: Why::Left { users: 1 },
+            again: Some(Again { token: token(2), waiting: 1 }),
+        },
+        'O' => stopping(None, Stage::Terminated, Why::Lingered { until: at(NOW + 2) }),
         'T' => stopping(None, Stage::Terminated, Why::Failed { until: at(NOW + 2) }),
         'K' => State::Stopping {
             connection: None,
@@ -118,6 +127,7 @@ fn shown(step: &Step) -> String {
             Action::Kill { .. } => " kill",
             Action::Close { .. } => " close",
             Action::Died { .. } => " died",
+            Action::Note(_) => " note",
         });
     }
     match &step.answer {
@@ -131,7 +141,7 @@ fn shown(step: &Step) -> String {
     shown
 }
 
-const STATES: &str = "APSUHILGTKWB";
+const STATES: &str = "APSUHILGXOTKWB";
 const EVENTS: &[&str] = &[
     "wanted",
     "spawned",
@@ -218,9 +228,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         U registered-other: running/2 !twice
         U registered-stale: running/2 !stale
         U registered-bare: running/2 !token
-        U closed: leaving/3 died
-        U exited-well: waits/3 close died
-        U exited-badly: waits/3 close died
+        U closed: leaving/2 died
+        U exited-well: absent/2 close died
+        U exited-badly: waits/3 note close died
         U released: running/2
         U stop: leaving/2 ask
         H wanted: running/2 serve
@@ -240,7 +250,7 @@ fn every_pair_of_state_and_event_of_a_child() {
         I registered-bare: running/2 !token
         I closed: leaving/2 died
         I exited-well: absent/2 close died
-        I exited-badly: waits/3 close died
+        I exited-badly: waits/3 note close died
         I time: leaving/2 ask
         I stop: leaving/2 ask
         L wanted: leaving/2
@@ -258,8 +268,25 @@ fn every_pair_of_state_and_event_of_a_child() {
         G registered-stale: leaving/2 !stale
         G registered-bare: leaving/2 !token
         G exited-well: absent/2
-        G exited-badly: waits/3
-        G time: terminated/2 term
+        G exited-badly: waits/3 note
+        G time: terminated/3 note term
+        X wanted: leaving/2
+        X registered: leaving/2 !stale
+        X registered-other: leaving/2 !stale
+        X registered-stale: leaving/2 !stale
+        X registered-bare: leaving/2 !token
+        X exited-well: starting/2 start
+        X exited-badly: waits/3 note refuse
+        X time: terminated/3 note refuse term
+        X stop: leaving/2 refuse
+        O wanted: terminated/2 refuse
+        O registered: terminated/2 !stale
+        O registered-other: terminated/2 !stale
+        O registered-stale: terminated/2 !stale
+        O registered-bare: terminated/2 !token
+        O exited-well: waits/2 note
+        O exited-badly: waits/2 note
+        O time: killed/2 kill
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale
@@ -324,7 +351,7 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         U registered-other: running/2 !twice
         U registered-stale: running/2 !stale
         U registered-bare: running/2 !twice
-        U closed: waits/3 died
+        U closed: waits/3 died note
         U released: running/2
         U stop: leaving/2 ask
         H wanted: running/2 serve
@@ -355,7 +382,20 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         G registered-other: leaving/2 !stale
         G registered-stale: leaving/2 !stale
         G registered-bare: leaving/2 !twice
-        G time: terminated/2 term
+        G time: terminated/3 note term
+        X wanted: leaving/2
+        X registered: leaving/2 !stale
+        X registered-other: leaving/2 !stale
+        X registered-stale: leaving/2 !stale
+        X registered-bare: leaving/2 !twice
+        X time: terminated/3 note refuse term
+        X stop: leaving/2 refuse
+        O wanted: terminated/2 refuse
+        O registered: terminated/2 !stale
+        O registered-other: terminated/2 !stale
+        O registered-stale: terminated/2 !stale
+        O registered-bare: terminated/2 !twice
+        O time: waits/2 kill
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale

@@ -20,6 +20,11 @@ fn fifo(bench: &Bench) -> std::fs::File {
     std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap()
 }
 
+fn kill(process: u32) {
+    let process = rustix::process::Pid::from_raw(process.cast_signed()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+}
+
 fn first_number(bench: &Bench) -> Option<u32> {
     bench.status().output.first().and_then(|line| line.text.parse().ok())
 }
@@ -38,7 +43,8 @@ async fn a_server_that_forks_and_exits_is_dead_though_its_connection_is_open() {
     assert_eq!(died, Died { class: id(1), connection: Connection(7) });
     assert_eq!(bench.asked().await, Call::Close(Connection(7)));
     until("the child's end", || !lives(child)).await;
-    assert!(matches!(bench.status().state, ClassState::BackingOff(_)), "it was in use");
+    bench.until(|state| state == ClassState::Absent).await;
+    assert_eq!(bench.status().failures, 0, "its exit status is 0");
 }
 
 #[tokio::test]
@@ -50,10 +56,48 @@ async fn a_server_that_closes_its_connection_is_dead_though_its_process_lives() 
     bench.activator().connection_closed(lease.connection());
     assert_eq!(timeout(LIMIT, deaths.next()).await.unwrap().unwrap().connection, Connection(7));
     let refused = bench.again(id(1)).answer().await.unwrap_err();
-    assert!(refused.retry_after.is_some());
+    assert!(refused.retry_after.is_some(), "it did not end");
     go.write_all(b"go\n").unwrap();
     bench.until(|state| matches!(state, ClassState::BackingOff(_))).await;
     until("its end", || !lives(hello.process) && first_number(&bench).is_none_or(|child| !lives(child))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_ends_in_order_has_not_failed_though_it_was_in_use() {
+    let bench = Bench::with(|options| options.grace = LIMIT);
+    let mut go = fifo(&bench);
+    let (_lease, _) = bench.running(&shell(FORKS), 7).await;
+    bench.activator().connection_closed(Connection(7));
+    let waiting = bench.again(id(1));
+    go.write_all(b"go\n").unwrap();
+    let second = bench.hello().await;
+    bench.activator().registered(Some(&second.token), id(1), Connection(8)).unwrap();
+    assert_eq!(waiting.answer().await.unwrap().connection(), Connection(8));
+    assert_eq!((bench.status().failures, bench.status().last_failure), (0, None));
+}
+
+#[tokio::test]
+async fn it_is_said_how_a_server_died() {
+    let bench = Bench::with(|options| options.grace = LIMIT);
+    let (_lease, hello) = bench.running(&shell(GOOD), 7).await;
+    bench.activator().connection_closed(Connection(7));
+    kill(hello.process);
+    bench.until(|state| matches!(state, ClassState::BackingOff(_))).await;
+    let failure = bench.status().last_failure.unwrap().1;
+    assert_eq!(failure.code, common::RPC_E_DISCONNECTED);
+    assert_eq!(failure.sentence, "the server died while it was in use (signal 9)");
+}
+
+#[tokio::test]
+async fn a_server_that_serves_no_more_and_stays_has_failed() {
+    let bench = Bench::new();
+    let (_lease, _) = bench.running(&shell(GOOD), 7).await;
+    bench.activator().connection_closed(Connection(7));
+    bench.until(|state| matches!(state, ClassState::BackingOff(_))).await;
+    let failure = bench.status().last_failure.unwrap().1;
+    // SIGTERM or, on a busy machine, SIGKILL.
+    assert!(failure.sentence.starts_with("the server stopped serving and did not end until it was made to (signal "), "{failure}");
+    assert_eq!(bench.status().failures, 1);
 }
 
 #[tokio::test]
