@@ -140,6 +140,14 @@ impl Desk {
         });
     }
 
+    pub(super) fn revoked(&self, class: ClassId, connection: Connection) {
+        self.event(class, Event::Revoked { connection });
+    }
+
+    pub(super) fn renewed(&self, class: ClassId) {
+        self.event(class, Event::Renewed);
+    }
+
     pub(super) fn released(&self, class: ClassId, attempt: Attempt) {
         self.event(class, Event::Released { attempt });
     }
@@ -149,11 +157,11 @@ impl Desk {
     }
 
     /// Nothing is started from here on.
-    pub(super) fn stop_all(&self) {
+    pub(super) fn stop_all(&self, how: impl Fn(StopReason) -> Event) {
         self.change(|slots, errands| {
             self.ending.store(true, Ordering::SeqCst);
             for slot in slots.values_mut() {
-                let _ = self.happened(slot, Event::Stop { reason: StopReason::ServiceEnds }, errands);
+                let _ = self.happened(slot, how(StopReason::ServiceEnds), errands);
             }
         });
     }
@@ -346,6 +354,7 @@ impl Desk {
     fn press(&self, slot: &Slot, signal: rustix::process::Signal) {
         tracing::info!(class = %slot.file.class, ?signal, "a server is made to end");
         match (&slot.group, &slot.host) {
+            (Some(group), _) if signal == rustix::process::Signal::KILL => group.kill(),
             (Some(group), _) => group.signal(signal),
             (None, Host::SystemdUnit(unit)) => {
                 self.runtime.spawn(launch::stop_unit(self.options.clone(), unit.clone(), signal));
@@ -377,8 +386,16 @@ impl Desk {
 
     /// Whether an attempt still waits for its server.
     pub(super) fn is_starting(&self, class: ClassId, attempt: Attempt) -> bool {
-        let starting = |slot: &Slot| slot.server.attempt == attempt && matches!(slot.server.state, State::Starting { .. });
-        self.lock().get(&class).is_some_and(starting)
+        self.attempt_is(class, attempt, |state| matches!(state, State::Starting { .. }))
+    }
+
+    /// Whether the server of an attempt serves.
+    pub(super) fn is_running(&self, class: ClassId, attempt: Attempt) -> bool {
+        self.attempt_is(class, attempt, |state| matches!(state, State::Running { .. }))
+    }
+
+    fn attempt_is(&self, class: ClassId, attempt: Attempt, so: impl FnOnce(&State) -> bool) -> bool {
+        self.lock().get(&class).is_some_and(|slot| slot.server.attempt == attempt && so(&slot.server.state))
     }
 
     /// Changes whenever something has happened to a server.

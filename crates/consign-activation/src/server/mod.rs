@@ -115,14 +115,14 @@ pub enum Stage {
 pub enum Why {
     /// It was asked to, or had served well for [`Backoff::healthy`]: no failure, however it ends.
     Fine,
-    /// It closed its connection, and may be ending in order, in use or not: what is used may be an object
-    /// that is kept for later. A failure if its process does not end with status 0 within the grace; where
-    /// nothing is known of its process, a failure if it was in use.
+    /// It serves no more, and may be ending in order, in use or not: what is used may be an object that is
+    /// kept for later. A failure if its process does not end with status 0 within the grace; where nothing
+    /// is known of its process, a failure if that was unannounced and it was in use.
     Left {
-        /// How many used it.
+        /// How many used it, unless it was announced by [`Event::Revoked`].
         users: u32,
     },
-    /// It closed its connection and did not end within the grace: that is a failure.
+    /// It serves no more and did not end within the grace: that is a failure.
     Lingered {
         /// The end of the back-off.
         until: Monotonic,
@@ -222,6 +222,11 @@ pub enum Event {
         /// Which.
         connection: Connection,
     },
+    /// The server at a connection serves the class no more, and said so.
+    Revoked {
+        /// Which.
+        connection: Connection,
+    },
     /// The process of an attempt ended, and with it its group.
     ProcessExited {
         /// Of which attempt.
@@ -241,6 +246,13 @@ pub enum Event {
         /// Why.
         reason: StopReason,
     },
+    /// It has to end now: it is not asked, nor given time.
+    Kill {
+        /// Why.
+        reason: StopReason,
+    },
+    /// The class was registered again: what failed before says nothing about the next attempt.
+    Renewed,
 }
 
 /// Which class a server says to serve.

@@ -19,6 +19,13 @@ pub fn step(server: Server, terms: &Terms, event: Event, now: Monotonic) -> Step
     Step { server: turn.server, answer, actions: turn.actions }
 }
 
+/// Whether a server said before that it would serve no more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Yes,
+    No,
+}
+
 struct Turn<'a> {
     server: Server,
     terms: &'a Terms,
@@ -36,9 +43,12 @@ impl Turn<'_> {
             Event::Released { attempt } if attempt == self.server.attempt => self.released(),
             // Of an older attempt.
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::ProcessExited { .. } | Event::Released { .. } => {}
-            Event::ConnectionClosed { connection } => self.connection_closed(connection),
+            Event::ConnectionClosed { connection } => self.connection_closed(connection, Announced::No),
+            Event::Revoked { connection } => self.connection_closed(connection, Announced::Yes),
             Event::TimeCame => self.time_came(),
             Event::Stop { reason } => self.stop(Refusal::Stopped(reason)),
+            Event::Kill { reason } => self.kill_now(Refusal::Stopped(reason)),
+            Event::Renewed => self.renewed(),
             Event::Registered { .. } => {}
         }
     }
@@ -101,10 +111,14 @@ impl Turn<'_> {
             }
             // Whoever was to start it failed, and it has come all the same.
             State::Running { process: process @ Process::Pending, .. } => *process = Process::Elsewhere,
-            State::Stopping {
-                process: process @ Process::Pending, connection: Some(_), stage: Stage::Leaving | Stage::Terminated, ..
-            } => {
+            State::Stopping { process: process @ Process::Pending, connection: Some(_), stage, .. } => {
                 *process = Process::Elsewhere;
+                // What was due while there was no process to do it to.
+                match *stage {
+                    Stage::Leaving => {}
+                    Stage::Terminated => self.actions.push(Action::Terminate { attempt: self.server.attempt }),
+                    Stage::Killed => self.kill(),
+                }
             }
             State::Stopping { process: Process::Pending, .. } => self.ended(None),
             _ => {}
@@ -150,10 +164,10 @@ impl Turn<'_> {
         }
     }
 
-    fn connection_closed(&mut self, closed: Connection) {
+    fn connection_closed(&mut self, closed: Connection, announced: Announced) {
         match &mut self.server.state {
             State::Running { connection, process, users, .. } if *connection == closed => {
-                let (process, users) = (*process, *users);
+                let (process, users) = (*process, if announced == Announced::Yes { 0 } else { *users });
                 self.actions.push(Action::Died { connection: closed });
                 let why = if self.was_healthy() { Why::Fine } else { Why::Left { users } };
                 // It may be on its way out, and then says by its exit status how it went.
@@ -208,7 +222,6 @@ impl Turn<'_> {
         if self.server.deadline(self.terms).is_none_or(|deadline| self.now < deadline) {
             return;
         }
-        let attempt = self.server.attempt;
         match &mut self.server.state {
             State::Absent | State::BackingOff { .. } => {}
             State::Starting { process, .. } => {
@@ -229,18 +242,11 @@ impl Turn<'_> {
                         self.lingered();
                     }
                     if process != Process::Pending {
-                        self.actions.push(Action::Terminate { attempt });
+                        self.actions.push(Action::Terminate { attempt: self.server.attempt });
                     }
                     return;
                 }
-                *stage = Stage::Killed;
-                *deadline = None;
-                if process != Process::Pending {
-                    self.actions.push(Action::Kill { attempt });
-                }
-                if process == Process::Elsewhere {
-                    self.ended(None);
-                }
+                self.kill();
             }
         }
     }
@@ -270,6 +276,29 @@ impl Turn<'_> {
         }
     }
 
+    fn kill_now(&mut self, refusal: Refusal) {
+        if self.server.waiting() > 0 {
+            self.actions.push(Action::Refuse(refusal));
+        }
+        let (connection, process, why) = match &self.server.state {
+            State::Absent | State::BackingOff { .. } => return,
+            State::Starting { process, .. } => (None, *process, Why::Fine),
+            State::Running { connection, process, .. } => (Some(*connection), *process, Why::Fine),
+            State::Stopping { connection, process, why, .. } => (*connection, *process, *why),
+        };
+        self.stopping(connection, process, Stage::Killed, why);
+        self.kill();
+    }
+
+    fn renewed(&mut self) {
+        self.server.failures = 0;
+        match &mut self.server.state {
+            State::BackingOff { .. } => self.server.state = State::Absent,
+            State::Stopping { why, .. } => *why = Why::Fine,
+            State::Absent | State::Starting { .. } | State::Running { .. } => {}
+        }
+    }
+
     /// An attempt that did not come to serve.
     fn give_up(&mut self, process: Process, refusal: Refusal) {
         let until = self.fail();
@@ -294,6 +323,20 @@ impl Turn<'_> {
         self.stopping(None, process, Stage::Terminated, why);
         if process != Process::Pending {
             self.actions.push(Action::Terminate { attempt: self.server.attempt });
+        }
+        if process == Process::Elsewhere {
+            self.ended(None);
+        }
+    }
+
+    /// The last that can be done to what is [`State::Stopping`].
+    fn kill(&mut self) {
+        let State::Stopping { process, stage, deadline, .. } = &mut self.server.state else { return };
+        let process = *process;
+        *stage = Stage::Killed;
+        *deadline = None;
+        if process != Process::Pending {
+            self.actions.push(Action::Kill { attempt: self.server.attempt });
         }
         if process == Process::Elsewhere {
             self.ended(None);

@@ -43,7 +43,10 @@ fn server(letter: char, process: Process) -> Server {
         users,
         idle_since: (users == 0).then(|| at(NOW - 30)),
     };
-    let stopping = |connection, stage, why| State::Stopping { connection, process, stage, deadline: Some(at(NOW)), why, again: None };
+    let stopping_of =
+        |process, connection, stage, why| State::Stopping { connection, process, stage, deadline: Some(at(NOW)), why, again: None };
+    let stopping = |connection, stage, why| stopping_of(process, connection, stage, why);
+    let unknown = |connection, stage, why| stopping_of(Process::Pending, connection, stage, why);
     let state = match letter {
         'A' => State::Absent,
         'P' => starting(Process::Pending),
@@ -61,6 +64,9 @@ fn server(letter: char, process: Process) -> Server {
             why: Why::Left { users: 1 },
             again: Some(Again { token: token(2), waiting: 1 }),
         },
+        'D' => unknown(None, Stage::Leaving, Why::Left { users: 1 }),
+        'C' => unknown(Some(CONNECTION), Stage::Terminated, Why::Fine),
+        'Z' => unknown(Some(CONNECTION), Stage::Killed, Why::Fine),
         'O' => stopping(None, Stage::Terminated, Why::Lingered { until: at(NOW + 2) }),
         'T' => stopping(None, Stage::Terminated, Why::Failed { until: at(NOW + 2) }),
         'K' => State::Stopping {
@@ -101,6 +107,10 @@ fn event(name: &str) -> Event {
         "released" => Event::Released { attempt: CURRENT },
         "released-late" => Event::Released { attempt: OLDER },
         "time" => Event::TimeCame,
+        "revoked" => Event::Revoked { connection: CONNECTION },
+        "revoked-strange" => Event::Revoked { connection: STRANGER },
+        "kill" => Event::Kill { reason: StopReason::ServiceEnds },
+        "renewed" => Event::Renewed,
         "stop" => Event::Stop { reason: StopReason::Asked },
         other => panic!("no event {other}"),
     }
@@ -141,7 +151,7 @@ fn shown(step: &Step) -> String {
     shown
 }
 
-const STATES: &str = "APSUHILGXOTKWB";
+const STATES: &str = "APSUHILGXOTKDCZWB";
 const EVENTS: &[&str] = &[
     "wanted",
     "spawned",
@@ -161,6 +171,10 @@ const EVENTS: &[&str] = &[
     "released-late",
     "time",
     "stop",
+    "kill",
+    "renewed",
+    "revoked",
+    "revoked-strange",
 ];
 
 /// `state event: what follows`. What is not in the list changes nothing and does nothing.
@@ -205,6 +219,7 @@ fn every_pair_of_state_and_event_of_a_child() {
         A registered-other: absent/2 !stale
         A registered-stale: absent/2 !stale
         A registered-bare: absent/2 !token
+        A renewed: absent/0
         P wanted: starting/2
         P spawned: starting/2
         P spawn-failed: waits/3 refuse
@@ -214,6 +229,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         P registered-bare: starting/2 !token
         P time: terminated/3 refuse
         P stop: terminated/2 refuse
+        P kill: killed/2 refuse
+        P renewed: starting/0
         S wanted: starting/2
         S registered: running/2 serve
         S registered-other: terminated/3 refuse term close !class
@@ -223,6 +240,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         S exited-badly: waits/3 refuse
         S time: terminated/3 refuse term
         S stop: terminated/2 refuse term
+        S kill: killed/2 refuse kill
+        S renewed: starting/0
         U wanted: running/2 serve
         U registered: running/2 !twice
         U registered-other: running/2 !twice
@@ -233,6 +252,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         U exited-badly: waits/3 note close died
         U released: running/2
         U stop: leaving/2 ask
+        U kill: killed/2 kill
+        U renewed: running/0
+        U revoked: leaving/2 died
         H wanted: running/2 serve
         H registered: running/2 !twice
         H registered-other: running/2 !twice
@@ -243,6 +265,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         H exited-badly: absent/0 close died
         H released: running/2
         H stop: leaving/2 ask
+        H kill: killed/2 kill
+        H renewed: running/0
+        H revoked: leaving/0 died
         I wanted: running/2 serve
         I registered: running/2 !twice
         I registered-other: running/2 !twice
@@ -253,6 +278,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         I exited-badly: waits/3 note close died
         I time: leaving/2 ask
         I stop: leaving/2 ask
+        I kill: killed/2 kill
+        I renewed: running/0
+        I revoked: leaving/2 died
         L wanted: leaving/2
         L registered: leaving/2 !stale
         L registered-other: leaving/2 !stale
@@ -262,6 +290,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         L exited-well: absent/0 close died
         L exited-badly: absent/0 close died
         L time: terminated/2 term
+        L kill: killed/2 kill
+        L renewed: leaving/0
+        L revoked: leaving/2 died
         G wanted: leaving/2
         G registered: leaving/2 !stale
         G registered-other: leaving/2 !stale
@@ -270,6 +301,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         G exited-well: absent/2
         G exited-badly: waits/3 note
         G time: terminated/3 note term
+        G kill: killed/2 kill
+        G renewed: leaving/0
         X wanted: leaving/2
         X registered: leaving/2 !stale
         X registered-other: leaving/2 !stale
@@ -279,6 +312,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         X exited-badly: waits/3 note refuse
         X time: terminated/3 note refuse term
         X stop: leaving/2 refuse
+        X kill: killed/2 refuse kill
+        X renewed: leaving/0
         O wanted: terminated/2 refuse
         O registered: terminated/2 !stale
         O registered-other: terminated/2 !stale
@@ -287,6 +322,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         O exited-well: waits/2 note
         O exited-badly: waits/2 note
         O time: killed/2 kill
+        O kill: killed/2 kill
+        O renewed: terminated/0
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale
@@ -295,6 +332,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         T exited-well: waits/2
         T exited-badly: waits/2
         T time: killed/2 kill
+        T kill: killed/2 kill
+        T renewed: terminated/0
         K wanted: killed/2
         K registered: killed/2 !stale
         K registered-other: killed/2 !stale
@@ -303,18 +342,56 @@ fn every_pair_of_state_and_event_of_a_child() {
         K exited-well: starting/0 start
         K exited-badly: starting/0 start
         K stop: killed/2 refuse
+        K kill: killed/2 refuse kill
+        K renewed: killed/0
+        D wanted: leaving/2
+        D spawned: leaving/2
+        D spawn-failed: waits/3 note
+        D registered: leaving/2 !stale
+        D registered-other: leaving/2 !stale
+        D registered-stale: leaving/2 !stale
+        D registered-bare: leaving/2 !token
+        D time: terminated/3 note
+        D kill: killed/2
+        D renewed: leaving/0
+        C wanted: terminated/2
+        C spawned: terminated/2 term
+        C spawn-failed: terminated/2 term
+        C registered: terminated/2 !stale
+        C registered-other: terminated/2 !stale
+        C registered-stale: terminated/2 !stale
+        C registered-bare: terminated/2 !token
+        C closed: terminated/2 died
+        C time: killed/2
+        C kill: killed/2
+        C renewed: terminated/0
+        C revoked: terminated/2 died
+        Z wanted: killed/2
+        Z spawned: killed/2 kill
+        Z spawn-failed: absent/0 kill close died
+        Z registered: killed/2 !stale
+        Z registered-other: killed/2 !stale
+        Z registered-stale: killed/2 !stale
+        Z registered-bare: killed/2 !token
+        Z closed: killed/2 died
+        Z time: killed/2
+        Z kill: killed/2
+        Z renewed: killed/0
+        Z revoked: killed/2 died
         W wanted: waits/2 refuse
         W registered: waits/2 !stale
         W registered-other: waits/2 !stale
         W registered-stale: waits/2 !stale
         W registered-bare: waits/2 !token
         W stop: absent/0
+        W renewed: absent/0
         B wanted: starting/2 start
         B registered: waits/2 !stale
         B registered-other: waits/2 !stale
         B registered-stale: waits/2 !stale
         B registered-bare: waits/2 !token
         B stop: absent/0
+        B renewed: absent/0
         ",
     );
 }
@@ -330,6 +407,7 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         A registered-other: absent/2 !stale
         A registered-stale: absent/2 !stale
         A registered-bare: running/2
+        A renewed: absent/0
         P wanted: starting/2
         P spawned: starting/2
         P spawn-failed: waits/3 refuse
@@ -339,6 +417,8 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         P registered-bare: running/2 serve
         P time: terminated/3 refuse
         P stop: terminated/2 refuse
+        P kill: killed/2 refuse
+        P renewed: starting/0
         S wanted: starting/2
         S registered: running/2 serve
         S registered-other: waits/3 refuse term close !class
@@ -346,6 +426,8 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         S registered-bare: running/2 serve
         S time: waits/3 refuse term
         S stop: absent/0 refuse term
+        S kill: absent/0 refuse kill
+        S renewed: starting/0
         U wanted: running/2 serve
         U registered: running/2 !twice
         U registered-other: running/2 !twice
@@ -354,6 +436,9 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         U closed: waits/3 died note
         U released: running/2
         U stop: leaving/2 ask
+        U kill: absent/0 kill close died
+        U renewed: running/0
+        U revoked: absent/2 died
         H wanted: running/2 serve
         H registered: running/2 !twice
         H registered-other: running/2 !twice
@@ -362,6 +447,9 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         H closed: absent/0 died
         H released: running/2
         H stop: leaving/2 ask
+        H kill: absent/0 kill close died
+        H renewed: running/0
+        H revoked: absent/0 died
         I wanted: running/2 serve
         I registered: running/2 !twice
         I registered-other: running/2 !twice
@@ -370,6 +458,9 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         I closed: absent/2 died
         I time: leaving/2 ask
         I stop: leaving/2 ask
+        I kill: absent/0 kill close died
+        I renewed: running/0
+        I revoked: absent/2 died
         L wanted: leaving/2
         L registered: leaving/2 !stale
         L registered-other: leaving/2 !stale
@@ -377,12 +468,17 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         L registered-bare: leaving/2 !twice
         L closed: absent/0 died
         L time: terminated/2 term
+        L kill: absent/0 kill close died
+        L renewed: leaving/0
+        L revoked: absent/0 died
         G wanted: leaving/2
         G registered: leaving/2 !stale
         G registered-other: leaving/2 !stale
         G registered-stale: leaving/2 !stale
         G registered-bare: leaving/2 !twice
         G time: terminated/3 note term
+        G kill: absent/2 kill
+        G renewed: leaving/0
         X wanted: leaving/2
         X registered: leaving/2 !stale
         X registered-other: leaving/2 !stale
@@ -390,36 +486,80 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         X registered-bare: leaving/2 !twice
         X time: terminated/3 note refuse term
         X stop: leaving/2 refuse
+        X kill: absent/2 refuse kill
+        X renewed: leaving/0
         O wanted: terminated/2 refuse
         O registered: terminated/2 !stale
         O registered-other: terminated/2 !stale
         O registered-stale: terminated/2 !stale
         O registered-bare: terminated/2 !twice
         O time: waits/2 kill
+        O kill: waits/2 kill
+        O renewed: terminated/0
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale
         T registered-stale: terminated/2 !stale
         T registered-bare: terminated/2 !twice
         T time: waits/2 kill
+        T kill: waits/2 kill
+        T renewed: terminated/0
         K wanted: killed/2
         K registered: killed/2 !stale
         K registered-other: killed/2 !stale
         K registered-stale: killed/2 !stale
         K registered-bare: killed/2 !twice
         K stop: killed/2 refuse
+        K kill: absent/0 refuse kill
+        K renewed: killed/0
+        D wanted: leaving/2
+        D spawned: leaving/2
+        D spawn-failed: waits/3 note
+        D registered: leaving/2 !stale
+        D registered-other: leaving/2 !stale
+        D registered-stale: leaving/2 !stale
+        D registered-bare: leaving/2 !twice
+        D time: terminated/3 note
+        D kill: killed/2
+        D renewed: leaving/0
+        C wanted: terminated/2
+        C spawned: terminated/2 term
+        C spawn-failed: terminated/2 term
+        C registered: terminated/2 !stale
+        C registered-other: terminated/2 !stale
+        C registered-stale: terminated/2 !stale
+        C registered-bare: terminated/2 !twice
+        C closed: terminated/2 died
+        C time: killed/2
+        C kill: killed/2
+        C renewed: terminated/0
+        C revoked: terminated/2 died
+        Z wanted: killed/2
+        Z spawned: killed/2 kill
+        Z spawn-failed: absent/0 kill close died
+        Z registered: killed/2 !stale
+        Z registered-other: killed/2 !stale
+        Z registered-stale: killed/2 !stale
+        Z registered-bare: killed/2 !twice
+        Z closed: killed/2 died
+        Z time: killed/2
+        Z kill: killed/2
+        Z renewed: killed/0
+        Z revoked: killed/2 died
         W wanted: waits/2 refuse
         W registered: waits/2 !stale
         W registered-other: waits/2 !stale
         W registered-stale: waits/2 !stale
         W registered-bare: running/2
         W stop: absent/0
+        W renewed: absent/0
         B wanted: starting/2 start
         B registered: waits/2 !stale
         B registered-other: waits/2 !stale
         B registered-stale: waits/2 !stale
         B registered-bare: running/2
         B stop: absent/0
+        B renewed: absent/0
         ",
     );
 }
