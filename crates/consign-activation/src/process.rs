@@ -128,9 +128,10 @@ impl Group {
         self.child.wait().map_or(Exit::Signal(0), Exit::from)
     }
 
-    fn kill(&self) {
+    /// Kills every process of the group, and the leader wherever it is.
+    pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
-        // A leader may have put itself into another group.
+        // It may have put itself into another group.
         let _ = kill_process(self.leader, Signal::KILL);
     }
 }

@@ -11,7 +11,7 @@ pub struct Died {
     pub connection: Connection,
 }
 
-/// The servers that have died since this was made. How fast they come is bounded by the back-off.
+/// The servers that have died since this was made. There is one for every server that had registered.
 #[derive(Debug)]
 pub struct Deaths(pub(super) UnboundedReceiver<Died>);
 

@@ -140,6 +140,14 @@ impl Desk {
         });
     }
 
+    pub(super) fn revoked(&self, class: ClassId, connection: Connection) {
+        self.event(class, Event::Revoked { connection });
+    }
+
+    pub(super) fn renewed(&self, class: ClassId) {
+        self.event(class, Event::Renewed);
+    }
+
     pub(super) fn released(&self, class: ClassId, attempt: Attempt) {
         self.event(class, Event::Released { attempt });
     }
@@ -149,11 +157,11 @@ impl Desk {
     }
 
     /// Nothing is started from here on.
-    pub(super) fn stop_all(&self) {
+    pub(super) fn stop_all(&self, how: impl Fn(StopReason) -> Event) {
         self.change(|slots, errands| {
             self.ending.store(true, Ordering::SeqCst);
             for slot in slots.values_mut() {
-                let _ = self.happened(slot, Event::Stop { reason: StopReason::ServiceEnds }, errands);
+                let _ = self.happened(slot, how(StopReason::ServiceEnds), errands);
             }
         });
     }
@@ -300,13 +308,8 @@ impl Desk {
     /// Decides an event and begins what follows from it.
     fn happened(&self, slot: &mut Slot, event: Event, errands: &mut Errands) -> Result<(), Refusal> {
         let now = self.now();
-        let failures = slot.server.failures;
         let Step { server, answer, actions } = step(mem::take(&mut slot.server), &slot.terms, event, now.monotonic);
         slot.server = server;
-        if slot.server.failures > failures {
-            // Said better by the refusal, if somebody waited.
-            slot.last_failure = Some((now.wall, Failure::new(common::RPC_E_DISCONNECTED, "the server died while it was in use")));
-        }
         for action in actions {
             self.carry_out(slot, action, now, errands);
         }
@@ -340,6 +343,10 @@ impl Desk {
             Action::Terminate { .. } => self.press(slot, rustix::process::Signal::TERM),
             Action::Kill { .. } => self.press(slot, rustix::process::Signal::KILL),
             Action::Close { connection } => errands.close.push(connection),
+            Action::Note(fault) => {
+                tracing::warn!(%class, %fault, "a server has failed");
+                slot.last_failure = Some((now.wall, fault.into()));
+            }
             Action::Died { connection } => errands.died.push(Died { class, connection }),
         }
     }
@@ -347,6 +354,7 @@ impl Desk {
     fn press(&self, slot: &Slot, signal: rustix::process::Signal) {
         tracing::info!(class = %slot.file.class, ?signal, "a server is made to end");
         match (&slot.group, &slot.host) {
+            (Some(group), _) if signal == rustix::process::Signal::KILL => group.kill(),
             (Some(group), _) => group.signal(signal),
             (None, Host::SystemdUnit(unit)) => {
                 self.runtime.spawn(launch::stop_unit(self.options.clone(), unit.clone(), signal));
@@ -378,8 +386,16 @@ impl Desk {
 
     /// Whether an attempt still waits for its server.
     pub(super) fn is_starting(&self, class: ClassId, attempt: Attempt) -> bool {
-        let starting = |slot: &Slot| slot.server.attempt == attempt && matches!(slot.server.state, State::Starting { .. });
-        self.lock().get(&class).is_some_and(starting)
+        self.attempt_is(class, attempt, |state| matches!(state, State::Starting { .. }))
+    }
+
+    /// Whether the server of an attempt serves.
+    pub(super) fn is_running(&self, class: ClassId, attempt: Attempt) -> bool {
+        self.attempt_is(class, attempt, |state| matches!(state, State::Running { .. }))
+    }
+
+    fn attempt_is(&self, class: ClassId, attempt: Attempt, so: impl FnOnce(&State) -> bool) -> bool {
+        self.lock().get(&class).is_some_and(|slot| slot.server.attempt == attempt && so(&slot.server.state))
     }
 
     /// Changes whenever something has happened to a server.

@@ -32,14 +32,15 @@ pub(super) enum Launched {
     Elsewhere,
 }
 
-/// How long a helper may take to stop a unit; nobody waits for it.
+/// How long a helper may take to tell the manager to stop a unit; nobody waits for the unit's end.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Starts a server and reports it.
 pub(super) async fn start(desk: Weak<Desk>, options: Options, file: ClassFile, attempt: Attempt, token: Token) {
     let class = file.class;
     let launched = match file.host {
-        Host::Program(command) => spawn(Weak::clone(&desk), options, class, command, token).await,
+        Host::Program(command) => spawn(Weak::clone(&desk), options, (class, attempt), command, token).await,
+        _ if !is_wanted(&desk, (class, attempt)) => Err(not_wanted()),
         Host::SystemdUnit(unit) => start_unit(&desk, &options, (class, attempt), &unit, &token, file.start_timeout).await,
         Host::BusName(name) => {
             let bus = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"];
@@ -80,13 +81,31 @@ pub(super) async fn stop_unit(options: Options, unit: String, signal: Signal) {
     }
 }
 
-async fn spawn(desk: Weak<Desk>, options: Options, class: ClassId, command: Vec<String>, token: Token) -> Result<Launched, Failure> {
+/// Nobody may wait for it any more, by the time that it is its turn.
+fn is_wanted(desk: &Weak<Desk>, (class, attempt): (ClassId, Attempt)) -> bool {
+    desk.upgrade().is_some_and(|desk| desk.is_starting(class, attempt))
+}
+
+fn not_wanted() -> Failure {
+    Failure::of(common::ERROR_OPERATION_ABORTED)
+}
+
+async fn spawn(
+    desk: Weak<Desk>,
+    options: Options,
+    (class, attempt): (ClassId, Attempt),
+    command: Vec<String>,
+    token: Token,
+) -> Result<Launched, Failure> {
     let blocking = move || {
         let program = options.policy.check(&command)?;
+        let environment = options.environment.with(SOCKET, options.socket).with(TOKEN, token.reveal());
+        if !is_wanted(&desk, (class, attempt)) {
+            return Err(not_wanted());
+        }
         if let Some(desk) = desk.upgrade() {
             desk.note_program(class, program.identity());
         }
-        let environment = options.environment.with(SOCKET, options.socket).with(TOKEN, token.reveal());
         let (group, voice) = Group::spawn(&program, &environment)?;
         Ok(Launched::Own(group, voice))
     };
@@ -116,6 +135,11 @@ async fn start_unit(
     };
     written.map_err(|error| Failure::system("writing the environment of a unit", &error))?;
     let started = tool(options, &options.tools.systemctl, &["--user", "start", "--", unit], deadline).await;
+    // The manager goes on starting it after its client was cut off. It is stopped before the failure is
+    // reported: a later attempt must not be what is stopped. One that has registered all the same stays.
+    if started.is_err() && !desk.upgrade().is_some_and(|desk| desk.is_running(class, attempt)) {
+        stop_unit(options.clone(), unit.to_owned(), Signal::TERM).await;
+    }
     let ours = token.reveal();
     let remove = move || {
         // A later attempt may have written its own by now.

@@ -97,6 +97,14 @@ impl Activator {
         self.desk.connection_closed(connection);
     }
 
+    /// The server at this connection serves the class no more, whatever else it serves: for this class, as
+    /// if the connection had closed, but announced. Its process has [`Options::grace`] to end; whoever
+    /// wants the class meanwhile waits for a new start. Where the class has no server at this connection,
+    /// this is nothing. Corresponds to `CoRevokeClassObject`.
+    pub fn revoked(&self, class: ClassId, connection: Connection) {
+        self.desk.revoked(class, connection);
+    }
+
     /// Ends the server of a class, whoever uses it: it is asked, then terminated, then killed, each
     /// after [`Options::grace`]. Does not wait for it.
     pub fn stop(&self, class: ClassId, reason: StopReason) {
@@ -104,14 +112,22 @@ impl Activator {
     }
 
     /// Starts no server any more, ends all of them as [`Activator::stop`] does, and waits until they
-    /// are gone. To cut it short, drop the future and the activator.
+    /// are gone. To cut it short, call [`Activator::kill_all`].
     pub async fn shutdown_all(&self) {
-        self.desk.stop_all();
+        self.desk.stop_all(|reason| Event::Stop { reason });
         self.desk.all_gone().await;
     }
 
+    /// Starts no server any more, and kills every process group that was started, at once: when this
+    /// returns, the signals are sent. Waits for no end. A process that is just being started is killed as
+    /// soon as it is there; for a unit, its manager is told.
+    pub fn kill_all(&self) {
+        self.desk.stop_all(|reason| Event::Kill { reason });
+    }
+
     /// Registers a class for the user, replacing an earlier registration, after its program was checked.
-    /// A running server goes on. Touches the disk.
+    /// A server that runs or is being started goes on; failures before are forgotten, so that the class
+    /// can be started at once. Touches the disk.
     ///
     /// # Errors
     /// Those of [`crate::Policy::check`] and [`Registry::register`].
@@ -124,6 +140,7 @@ impl Activator {
         if let Some(identity) = identity {
             self.desk.note_program(file.class, identity);
         }
+        self.desk.renewed(file.class);
         Ok(path)
     }
 

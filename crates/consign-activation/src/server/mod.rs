@@ -2,6 +2,7 @@
 //! time. Starts, signals and waits for nothing; whoever carries out the [`Action`]s does.
 
 mod backoff;
+mod fault;
 mod refusal;
 mod step;
 mod token;
@@ -18,6 +19,7 @@ use consign_core::clock::Monotonic;
 use crate::{failure::Failure, process::Exit};
 
 pub use backoff::Backoff;
+pub use fault::Fault;
 pub use refusal::{Refusal, StopReason};
 pub use step::step;
 pub use token::Token;
@@ -113,8 +115,18 @@ pub enum Stage {
 pub enum Why {
     /// It was asked to, or had served well for [`Backoff::healthy`]: no failure, however it ends.
     Fine,
-    /// It closed its connection and harmed nobody: a failure only if it does not end well.
-    Left,
+    /// It serves no more, and may be ending in order, in use or not: what is used may be an object that is
+    /// kept for later. A failure if its process does not end with status 0 within the grace; where nothing
+    /// is known of its process, a failure if that was unannounced and it was in use.
+    Left {
+        /// How many used it, unless it was announced by [`Event::Revoked`].
+        users: u32,
+    },
+    /// It serves no more and did not end within the grace: that is a failure.
+    Lingered {
+        /// The end of the back-off.
+        until: Monotonic,
+    },
     /// It failed; this is when it may be started again.
     Failed {
         /// The end of the back-off.
@@ -210,6 +222,11 @@ pub enum Event {
         /// Which.
         connection: Connection,
     },
+    /// The server at a connection serves the class no more, and said so.
+    Revoked {
+        /// Which.
+        connection: Connection,
+    },
     /// The process of an attempt ended, and with it its group.
     ProcessExited {
         /// Of which attempt.
@@ -229,6 +246,13 @@ pub enum Event {
         /// Why.
         reason: StopReason,
     },
+    /// It has to end now: it is not asked, nor given time.
+    Kill {
+        /// Why.
+        reason: StopReason,
+    },
+    /// The class was registered again: what failed before says nothing about the next attempt.
+    Renewed,
 }
 
 /// Which class a server says to serve.
@@ -277,6 +301,8 @@ pub enum Action {
         /// Which.
         connection: Connection,
     },
+    /// Keep this as the latest failure.
+    Note(Fault),
     /// Tell whoever uses the server that it is gone. Once for every registered connection.
     Died {
         /// Which.

@@ -18,6 +18,9 @@ enum Happening {
     SpawnFails,
     Register(Shown),
     Close,
+    Revoke,
+    Kill,
+    Renew,
     Exit(Exit),
     Release,
     Stop,
@@ -41,7 +44,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::SpawnFails),
         4 => prop_oneof![4 => Just(Shown::Right), 1 => Just(Shown::OtherClass), 1 => Just(Shown::Stale), 1 => Just(Shown::Nothing)]
             .prop_map(Happening::Register),
-        1 => Just(Happening::Close),
+        1 => prop_oneof![Just(Happening::Close), Just(Happening::Revoke)],
+        1 => prop_oneof![1 => Just(Happening::Kill), 2 => Just(Happening::Renew)],
         2 => prop_oneof![Just(Exit::Code(0)), Just(Exit::Code(1)), Just(Exit::Signal(9))].prop_map(Happening::Exit),
         2 => Just(Happening::Release),
         1 => Just(Happening::Stop),
@@ -120,9 +124,29 @@ impl World {
                     self.tell(Event::ConnectionClosed { connection });
                 }
             }
+            Happening::Revoke => {
+                if let Some(connection) = self.open.take() {
+                    let failures = self.server.failures;
+                    self.tell(Event::Revoked { connection });
+                    assert!(self.server.failures <= failures, "what is announced is no failure");
+                }
+            }
+            Happening::Kill => {
+                self.tell(Event::Kill { reason: StopReason::ServiceEnds });
+                assert_eq!(self.waiting, 0, "nobody is left waiting for what was killed");
+                assert!(self.killed || self.alive.is_none() || self.terms.hosting == Hosting::Elsewhere, "no process is spared");
+                assert_eq!(self.server.deadline(&self.terms), None);
+            }
+            Happening::Renew => {
+                self.tell(Event::Renewed);
+                assert!(self.server.failures == 0 && !matches!(self.server.state, State::BackingOff { .. }));
+            }
             Happening::Exit(exit) if self.terms.hosting == Hosting::Own => {
                 if let Some(attempt) = self.alive.take() {
+                    let (failures, unregistered) = (self.server.failures, matches!(self.server.state, State::Starting { .. }));
                     self.tell(Event::ProcessExited { attempt, exit });
+                    let in_order = exit.is_success() && !unregistered;
+                    assert!(!in_order || self.server.failures <= failures, "what ends in order has not failed");
                 }
             }
             Happening::Exit(_) => {}
@@ -184,6 +208,8 @@ impl World {
     fn tell(&mut self, event: Event) -> Vec<Action> {
         let Step { server, answer, actions } = step(self.server.clone(), &self.terms, event, self.now);
         assert_eq!(answer, Ok(()));
+        let says_why = |action: &Action| matches!(action, Action::Note(_) | Action::Refuse(_));
+        assert!(server.failures <= self.server.failures || actions.iter().any(says_why), "every failure has its reason");
         self.server = server;
         self.do_all(&actions);
         actions
@@ -223,6 +249,7 @@ impl World {
                         self.open = None;
                     }
                 }
+                Action::Note(_) => assert!(self.server.failures > 0),
                 Action::Died { connection } => {
                     assert!(self.died.insert(*connection), "it dies once");
                     self.open = None;

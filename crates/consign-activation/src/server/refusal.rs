@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("the server registered another class than the one it was started for")]
     WrongClass,
     /// It keeps failing.
-    #[error("the server failed {failures} times in a row, and is not started again before {} s have passed", left.as_secs_f64().ceil())]
+    #[error("the server failed {}, and is not started again before {} s have passed", in_a_row(*failures), left.as_secs_f64().ceil())]
     BackingOff {
         /// How often.
         failures: u32,
@@ -77,6 +77,13 @@ impl Refusal {
     }
 }
 
+fn in_a_row(failures: u32) -> String {
+    match failures {
+        1 => "once".to_owned(),
+        many => format!("{many} times in a row"),
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let retry_after = match &refusal {
@@ -85,5 +92,17 @@ impl From<Refusal> for Failure {
             _ => None,
         };
         Self { retry_after, ..Self::new(refusal.code(), refusal.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_in_words() {
+        let said = |failures| Refusal::BackingOff { failures, left: Duration::from_millis(1500) }.to_string();
+        assert_eq!(said(1), "the server failed once, and is not started again before 2 s have passed");
+        assert_eq!(said(2), "the server failed 2 times in a row, and is not started again before 2 s have passed");
     }
 }

@@ -1,7 +1,7 @@
 use consign_core::clock::Monotonic;
 
 use super::{
-    Action, Again, Attempt, Connection, Event, Hosting, Process, Refusal, RegisteredClass, Server, Stage, State, Step, Terms, Token,
+    Action, Again, Attempt, Connection, Event, Fault, Hosting, Process, Refusal, RegisteredClass, Server, Stage, State, Step, Terms, Token,
     Tokenless, Why,
 };
 use crate::process::Exit;
@@ -17,6 +17,13 @@ pub fn step(server: Server, terms: &Terms, event: Event, now: Monotonic) -> Step
         }
     };
     Step { server: turn.server, answer, actions: turn.actions }
+}
+
+/// Whether a server said before that it would serve no more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Yes,
+    No,
 }
 
 struct Turn<'a> {
@@ -36,9 +43,12 @@ impl Turn<'_> {
             Event::Released { attempt } if attempt == self.server.attempt => self.released(),
             // Of an older attempt.
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::ProcessExited { .. } | Event::Released { .. } => {}
-            Event::ConnectionClosed { connection } => self.connection_closed(connection),
+            Event::ConnectionClosed { connection } => self.connection_closed(connection, Announced::No),
+            Event::Revoked { connection } => self.connection_closed(connection, Announced::Yes),
             Event::TimeCame => self.time_came(),
             Event::Stop { reason } => self.stop(Refusal::Stopped(reason)),
+            Event::Kill { reason } => self.kill_now(Refusal::Stopped(reason)),
+            Event::Renewed => self.renewed(),
             Event::Registered { .. } => {}
         }
     }
@@ -47,9 +57,9 @@ impl Turn<'_> {
         match &mut self.server.state {
             State::Absent => self.start(token, 1),
             State::BackingOff { until } if self.now >= *until => self.start(token, 1),
-            State::BackingOff { until } | State::Stopping { why: Why::Failed { until }, .. } => {
-                let refusal = Refusal::BackingOff { failures: self.server.failures, left: until.since(self.now) };
-                self.actions.push(Action::Refuse(refusal));
+            State::BackingOff { until } | State::Stopping { why: Why::Failed { until } | Why::Lingered { until }, .. } => {
+                let until = *until;
+                self.refuse_until(until);
             }
             State::Starting { waiting, .. } => *waiting += 1,
             State::Running { connection, users, idle_since, .. } => {
@@ -101,10 +111,14 @@ impl Turn<'_> {
             }
             // Whoever was to start it failed, and it has come all the same.
             State::Running { process: process @ Process::Pending, .. } => *process = Process::Elsewhere,
-            State::Stopping {
-                process: process @ Process::Pending, connection: Some(_), stage: Stage::Leaving | Stage::Terminated, ..
-            } => {
+            State::Stopping { process: process @ Process::Pending, connection: Some(_), stage, .. } => {
                 *process = Process::Elsewhere;
+                // What was due while there was no process to do it to.
+                match *stage {
+                    Stage::Leaving => {}
+                    Stage::Terminated => self.actions.push(Action::Terminate { attempt: self.server.attempt }),
+                    Stage::Killed => self.kill(),
+                }
             }
             State::Stopping { process: Process::Pending, .. } => self.ended(None),
             _ => {}
@@ -150,16 +164,12 @@ impl Turn<'_> {
         }
     }
 
-    fn connection_closed(&mut self, closed: Connection) {
+    fn connection_closed(&mut self, closed: Connection, announced: Announced) {
         match &mut self.server.state {
             State::Running { connection, process, users, .. } if *connection == closed => {
-                let (process, users) = (*process, *users);
+                let (process, users) = (*process, if announced == Announced::Yes { 0 } else { *users });
                 self.actions.push(Action::Died { connection: closed });
-                let why = match users {
-                    _ if self.was_healthy() => Why::Fine,
-                    0 => Why::Left,
-                    _ => Why::Failed { until: self.fail() },
-                };
+                let why = if self.was_healthy() { Why::Fine } else { Why::Left { users } };
                 // It may be on its way out, and then says by its exit status how it went.
                 self.stopping(None, process, Stage::Leaving, why);
                 if process == Process::Elsewhere {
@@ -186,12 +196,11 @@ impl Turn<'_> {
                 self.server.state = State::BackingOff { until };
             }
             State::Running { process: process @ Process::Own(_), connection, users, .. } => {
-                let (process, connection) = (*process, *connection);
-                let harmless = *users == 0 && exit.is_success();
-                let why = if self.was_healthy() || harmless { Why::Left } else { Why::Failed { until: self.fail() } };
+                let (process, connection, users) = (*process, *connection, *users);
+                // Its connection closes with it: which of the two is heard of first says nothing.
+                let why = if self.was_healthy() { Why::Fine } else { Why::Left { users } };
                 self.stopping(Some(connection), process, Stage::Leaving, why);
-                // How it ended is judged already.
-                self.ended(None);
+                self.ended(Some(exit));
             }
             State::Stopping { process: Process::Own(_), .. } => self.ended(Some(exit)),
             _ => {}
@@ -213,7 +222,6 @@ impl Turn<'_> {
         if self.server.deadline(self.terms).is_none_or(|deadline| self.now < deadline) {
             return;
         }
-        let attempt = self.server.attempt;
         match &mut self.server.state {
             State::Absent | State::BackingOff { .. } => {}
             State::Starting { process, .. } => {
@@ -225,24 +233,20 @@ impl Turn<'_> {
                 self.actions.push(Action::AskToLeave { connection });
                 self.stopping(Some(connection), process, Stage::Leaving, Why::Fine);
             }
-            State::Stopping { process, stage, deadline, .. } => {
-                let process = *process;
+            State::Stopping { process, stage, deadline, why, .. } => {
+                let (process, why) = (*process, *why);
                 if *stage == Stage::Leaving {
                     *stage = Stage::Terminated;
                     *deadline = Some(self.now + self.terms.grace);
+                    if let Why::Left { .. } = why {
+                        self.lingered();
+                    }
                     if process != Process::Pending {
-                        self.actions.push(Action::Terminate { attempt });
+                        self.actions.push(Action::Terminate { attempt: self.server.attempt });
                     }
                     return;
                 }
-                *stage = Stage::Killed;
-                *deadline = None;
-                if process != Process::Pending {
-                    self.actions.push(Action::Kill { attempt });
-                }
-                if process == Process::Elsewhere {
-                    self.ended(None);
-                }
+                self.kill();
             }
         }
     }
@@ -272,11 +276,46 @@ impl Turn<'_> {
         }
     }
 
+    fn kill_now(&mut self, refusal: Refusal) {
+        if self.server.waiting() > 0 {
+            self.actions.push(Action::Refuse(refusal));
+        }
+        let (connection, process, why) = match &self.server.state {
+            State::Absent | State::BackingOff { .. } => return,
+            State::Starting { process, .. } => (None, *process, Why::Fine),
+            State::Running { connection, process, .. } => (Some(*connection), *process, Why::Fine),
+            State::Stopping { connection, process, why, .. } => (*connection, *process, *why),
+        };
+        self.stopping(connection, process, Stage::Killed, why);
+        self.kill();
+    }
+
+    fn renewed(&mut self) {
+        self.server.failures = 0;
+        match &mut self.server.state {
+            State::BackingOff { .. } => self.server.state = State::Absent,
+            State::Stopping { why, .. } => *why = Why::Fine,
+            State::Absent | State::Starting { .. } | State::Running { .. } => {}
+        }
+    }
+
     /// An attempt that did not come to serve.
     fn give_up(&mut self, process: Process, refusal: Refusal) {
         let until = self.fail();
         self.actions.push(Action::Refuse(refusal));
         self.terminate(process, Why::Failed { until });
+    }
+
+    /// The end of the grace of one that has [`Why::Left`].
+    fn lingered(&mut self) {
+        let until = self.fail();
+        self.actions.push(Action::Note(Fault::Lingered(None)));
+        if let State::Stopping { why, again, .. } = &mut self.server.state {
+            *why = Why::Lingered { until };
+            if again.take().is_some() {
+                self.refuse_until(until);
+            }
+        }
     }
 
     /// Ends a server that cannot be asked.
@@ -290,24 +329,45 @@ impl Turn<'_> {
         }
     }
 
+    /// The last that can be done to what is [`State::Stopping`].
+    fn kill(&mut self) {
+        let State::Stopping { process, stage, deadline, .. } = &mut self.server.state else { return };
+        let process = *process;
+        *stage = Stage::Killed;
+        *deadline = None;
+        if process != Process::Pending {
+            self.actions.push(Action::Kill { attempt: self.server.attempt });
+        }
+        if process == Process::Elsewhere {
+            self.ended(None);
+        }
+    }
+
     fn stopping(&mut self, connection: Option<Connection>, process: Process, stage: Stage, why: Why) {
         let deadline = Some(self.now + self.terms.grace);
         self.server.state = State::Stopping { connection, process, stage, deadline, why, again: None };
     }
 
-    /// The end of what was [`State::Stopping`]; `exit` where it still says something.
+    /// The end of what was [`State::Stopping`]; `exit` where its process is ours.
     fn ended(&mut self, exit: Option<Exit>) {
         let State::Stopping { connection, stage, why, again, .. } = &mut self.server.state else { return };
         let (connection, stage, why, again) = (*connection, *stage, *why, again.take());
+        let fault = match (why, exit) {
+            // It was made to end, and how it took that says nothing.
+            (Why::Left { .. }, _) if stage != Stage::Leaving => None,
+            (Why::Left { users }, Some(exit)) if !exit.is_success() => Some(Fault::of(exit, users)),
+            (Why::Left { users: 1.. }, None) => Some(Fault::Closed),
+            (Why::Lingered { .. }, Some(exit)) => Some(Fault::Lingered(Some(exit))),
+            _ => None,
+        };
+        self.actions.extend(fault.map(Action::Note));
         if let Some(connection) = connection {
             self.actions.push(Action::Close { connection });
             self.actions.push(Action::Died { connection });
         }
-        let crashed = why == Why::Left && stage == Stage::Leaving && exit.is_some_and(|exit| !exit.is_success());
         let until = match why {
-            Why::Failed { until } => Some(until),
-            Why::Left if crashed => Some(self.fail()),
-            Why::Left => None,
+            Why::Failed { until } | Why::Lingered { until } => Some(until),
+            Why::Left { .. } => fault.map(|_| self.fail()),
             Why::Fine => {
                 self.server.failures = 0;
                 None
@@ -318,12 +378,16 @@ impl Turn<'_> {
             (None, Some(again)) => self.start(again.token, again.waiting),
             (Some(until), again) => {
                 if again.is_some() {
-                    let refusal = Refusal::BackingOff { failures: self.server.failures, left: until.since(self.now) };
-                    self.actions.push(Action::Refuse(refusal));
+                    self.refuse_until(until);
                 }
                 self.server.state = State::BackingOff { until };
             }
         }
+    }
+
+    fn refuse_until(&mut self, until: Monotonic) {
+        let refusal = Refusal::BackingOff { failures: self.server.failures, left: until.since(self.now) };
+        self.actions.push(Action::Refuse(refusal));
     }
 
     /// Whether it has served long enough to be trusted again, and if so, does.

@@ -43,7 +43,10 @@ fn server(letter: char, process: Process) -> Server {
         users,
         idle_since: (users == 0).then(|| at(NOW - 30)),
     };
-    let stopping = |connection, stage, why| State::Stopping { connection, process, stage, deadline: Some(at(NOW)), why, again: None };
+    let stopping_of =
+        |process, connection, stage, why| State::Stopping { connection, process, stage, deadline: Some(at(NOW)), why, again: None };
+    let stopping = |connection, stage, why| stopping_of(process, connection, stage, why);
+    let unknown = |connection, stage, why| stopping_of(Process::Pending, connection, stage, why);
     let state = match letter {
         'A' => State::Absent,
         'P' => starting(Process::Pending),
@@ -52,7 +55,19 @@ fn server(letter: char, process: Process) -> Server {
         'H' => running(process, NOW - 60, 1),
         'I' => running(process, NOW - 59, 0),
         'L' => stopping(Some(CONNECTION), Stage::Leaving, Why::Fine),
-        'G' => stopping(None, Stage::Leaving, Why::Left),
+        'G' => stopping(None, Stage::Leaving, Why::Left { users: 0 }),
+        'X' => State::Stopping {
+            connection: None,
+            process,
+            stage: Stage::Leaving,
+            deadline: Some(at(NOW)),
+            why: Why::Left { users: 1 },
+            again: Some(Again { token: token(2), waiting: 1 }),
+        },
+        'D' => unknown(None, Stage::Leaving, Why::Left { users: 1 }),
+        'C' => unknown(Some(CONNECTION), Stage::Terminated, Why::Fine),
+        'Z' => unknown(Some(CONNECTION), Stage::Killed, Why::Fine),
+        'O' => stopping(None, Stage::Terminated, Why::Lingered { until: at(NOW + 2) }),
         'T' => stopping(None, Stage::Terminated, Why::Failed { until: at(NOW + 2) }),
         'K' => State::Stopping {
             connection: None,
@@ -92,6 +107,10 @@ fn event(name: &str) -> Event {
         "released" => Event::Released { attempt: CURRENT },
         "released-late" => Event::Released { attempt: OLDER },
         "time" => Event::TimeCame,
+        "revoked" => Event::Revoked { connection: CONNECTION },
+        "revoked-strange" => Event::Revoked { connection: STRANGER },
+        "kill" => Event::Kill { reason: StopReason::ServiceEnds },
+        "renewed" => Event::Renewed,
         "stop" => Event::Stop { reason: StopReason::Asked },
         other => panic!("no event {other}"),
     }
@@ -118,6 +137,7 @@ fn shown(step: &Step) -> String {
             Action::Kill { .. } => " kill",
             Action::Close { .. } => " close",
             Action::Died { .. } => " died",
+            Action::Note(_) => " note",
         });
     }
     match &step.answer {
@@ -131,7 +151,7 @@ fn shown(step: &Step) -> String {
     shown
 }
 
-const STATES: &str = "APSUHILGTKWB";
+const STATES: &str = "APSUHILGXOTKDCZWB";
 const EVENTS: &[&str] = &[
     "wanted",
     "spawned",
@@ -151,6 +171,10 @@ const EVENTS: &[&str] = &[
     "released-late",
     "time",
     "stop",
+    "kill",
+    "renewed",
+    "revoked",
+    "revoked-strange",
 ];
 
 /// `state event: what follows`. What is not in the list changes nothing and does nothing.
@@ -195,6 +219,7 @@ fn every_pair_of_state_and_event_of_a_child() {
         A registered-other: absent/2 !stale
         A registered-stale: absent/2 !stale
         A registered-bare: absent/2 !token
+        A renewed: absent/0
         P wanted: starting/2
         P spawned: starting/2
         P spawn-failed: waits/3 refuse
@@ -204,6 +229,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         P registered-bare: starting/2 !token
         P time: terminated/3 refuse
         P stop: terminated/2 refuse
+        P kill: killed/2 refuse
+        P renewed: starting/0
         S wanted: starting/2
         S registered: running/2 serve
         S registered-other: terminated/3 refuse term close !class
@@ -213,16 +240,21 @@ fn every_pair_of_state_and_event_of_a_child() {
         S exited-badly: waits/3 refuse
         S time: terminated/3 refuse term
         S stop: terminated/2 refuse term
+        S kill: killed/2 refuse kill
+        S renewed: starting/0
         U wanted: running/2 serve
         U registered: running/2 !twice
         U registered-other: running/2 !twice
         U registered-stale: running/2 !stale
         U registered-bare: running/2 !token
-        U closed: leaving/3 died
-        U exited-well: waits/3 close died
-        U exited-badly: waits/3 close died
+        U closed: leaving/2 died
+        U exited-well: absent/2 close died
+        U exited-badly: waits/3 note close died
         U released: running/2
         U stop: leaving/2 ask
+        U kill: killed/2 kill
+        U renewed: running/0
+        U revoked: leaving/2 died
         H wanted: running/2 serve
         H registered: running/2 !twice
         H registered-other: running/2 !twice
@@ -233,6 +265,9 @@ fn every_pair_of_state_and_event_of_a_child() {
         H exited-badly: absent/0 close died
         H released: running/2
         H stop: leaving/2 ask
+        H kill: killed/2 kill
+        H renewed: running/0
+        H revoked: leaving/0 died
         I wanted: running/2 serve
         I registered: running/2 !twice
         I registered-other: running/2 !twice
@@ -240,9 +275,12 @@ fn every_pair_of_state_and_event_of_a_child() {
         I registered-bare: running/2 !token
         I closed: leaving/2 died
         I exited-well: absent/2 close died
-        I exited-badly: waits/3 close died
+        I exited-badly: waits/3 note close died
         I time: leaving/2 ask
         I stop: leaving/2 ask
+        I kill: killed/2 kill
+        I renewed: running/0
+        I revoked: leaving/2 died
         L wanted: leaving/2
         L registered: leaving/2 !stale
         L registered-other: leaving/2 !stale
@@ -252,14 +290,40 @@ fn every_pair_of_state_and_event_of_a_child() {
         L exited-well: absent/0 close died
         L exited-badly: absent/0 close died
         L time: terminated/2 term
+        L kill: killed/2 kill
+        L renewed: leaving/0
+        L revoked: leaving/2 died
         G wanted: leaving/2
         G registered: leaving/2 !stale
         G registered-other: leaving/2 !stale
         G registered-stale: leaving/2 !stale
         G registered-bare: leaving/2 !token
         G exited-well: absent/2
-        G exited-badly: waits/3
-        G time: terminated/2 term
+        G exited-badly: waits/3 note
+        G time: terminated/3 note term
+        G kill: killed/2 kill
+        G renewed: leaving/0
+        X wanted: leaving/2
+        X registered: leaving/2 !stale
+        X registered-other: leaving/2 !stale
+        X registered-stale: leaving/2 !stale
+        X registered-bare: leaving/2 !token
+        X exited-well: starting/2 start
+        X exited-badly: waits/3 note refuse
+        X time: terminated/3 note refuse term
+        X stop: leaving/2 refuse
+        X kill: killed/2 refuse kill
+        X renewed: leaving/0
+        O wanted: terminated/2 refuse
+        O registered: terminated/2 !stale
+        O registered-other: terminated/2 !stale
+        O registered-stale: terminated/2 !stale
+        O registered-bare: terminated/2 !token
+        O exited-well: waits/2 note
+        O exited-badly: waits/2 note
+        O time: killed/2 kill
+        O kill: killed/2 kill
+        O renewed: terminated/0
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale
@@ -268,6 +332,8 @@ fn every_pair_of_state_and_event_of_a_child() {
         T exited-well: waits/2
         T exited-badly: waits/2
         T time: killed/2 kill
+        T kill: killed/2 kill
+        T renewed: terminated/0
         K wanted: killed/2
         K registered: killed/2 !stale
         K registered-other: killed/2 !stale
@@ -276,18 +342,56 @@ fn every_pair_of_state_and_event_of_a_child() {
         K exited-well: starting/0 start
         K exited-badly: starting/0 start
         K stop: killed/2 refuse
+        K kill: killed/2 refuse kill
+        K renewed: killed/0
+        D wanted: leaving/2
+        D spawned: leaving/2
+        D spawn-failed: waits/3 note
+        D registered: leaving/2 !stale
+        D registered-other: leaving/2 !stale
+        D registered-stale: leaving/2 !stale
+        D registered-bare: leaving/2 !token
+        D time: terminated/3 note
+        D kill: killed/2
+        D renewed: leaving/0
+        C wanted: terminated/2
+        C spawned: terminated/2 term
+        C spawn-failed: terminated/2 term
+        C registered: terminated/2 !stale
+        C registered-other: terminated/2 !stale
+        C registered-stale: terminated/2 !stale
+        C registered-bare: terminated/2 !token
+        C closed: terminated/2 died
+        C time: killed/2
+        C kill: killed/2
+        C renewed: terminated/0
+        C revoked: terminated/2 died
+        Z wanted: killed/2
+        Z spawned: killed/2 kill
+        Z spawn-failed: absent/0 kill close died
+        Z registered: killed/2 !stale
+        Z registered-other: killed/2 !stale
+        Z registered-stale: killed/2 !stale
+        Z registered-bare: killed/2 !token
+        Z closed: killed/2 died
+        Z time: killed/2
+        Z kill: killed/2
+        Z renewed: killed/0
+        Z revoked: killed/2 died
         W wanted: waits/2 refuse
         W registered: waits/2 !stale
         W registered-other: waits/2 !stale
         W registered-stale: waits/2 !stale
         W registered-bare: waits/2 !token
         W stop: absent/0
+        W renewed: absent/0
         B wanted: starting/2 start
         B registered: waits/2 !stale
         B registered-other: waits/2 !stale
         B registered-stale: waits/2 !stale
         B registered-bare: waits/2 !token
         B stop: absent/0
+        B renewed: absent/0
         ",
     );
 }
@@ -303,6 +407,7 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         A registered-other: absent/2 !stale
         A registered-stale: absent/2 !stale
         A registered-bare: running/2
+        A renewed: absent/0
         P wanted: starting/2
         P spawned: starting/2
         P spawn-failed: waits/3 refuse
@@ -312,6 +417,8 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         P registered-bare: running/2 serve
         P time: terminated/3 refuse
         P stop: terminated/2 refuse
+        P kill: killed/2 refuse
+        P renewed: starting/0
         S wanted: starting/2
         S registered: running/2 serve
         S registered-other: waits/3 refuse term close !class
@@ -319,14 +426,19 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         S registered-bare: running/2 serve
         S time: waits/3 refuse term
         S stop: absent/0 refuse term
+        S kill: absent/0 refuse kill
+        S renewed: starting/0
         U wanted: running/2 serve
         U registered: running/2 !twice
         U registered-other: running/2 !twice
         U registered-stale: running/2 !stale
         U registered-bare: running/2 !twice
-        U closed: waits/3 died
+        U closed: waits/3 died note
         U released: running/2
         U stop: leaving/2 ask
+        U kill: absent/0 kill close died
+        U renewed: running/0
+        U revoked: absent/2 died
         H wanted: running/2 serve
         H registered: running/2 !twice
         H registered-other: running/2 !twice
@@ -335,6 +447,9 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         H closed: absent/0 died
         H released: running/2
         H stop: leaving/2 ask
+        H kill: absent/0 kill close died
+        H renewed: running/0
+        H revoked: absent/0 died
         I wanted: running/2 serve
         I registered: running/2 !twice
         I registered-other: running/2 !twice
@@ -343,6 +458,9 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         I closed: absent/2 died
         I time: leaving/2 ask
         I stop: leaving/2 ask
+        I kill: absent/0 kill close died
+        I renewed: running/0
+        I revoked: absent/2 died
         L wanted: leaving/2
         L registered: leaving/2 !stale
         L registered-other: leaving/2 !stale
@@ -350,36 +468,98 @@ fn every_pair_of_state_and_event_of_a_server_elsewhere() {
         L registered-bare: leaving/2 !twice
         L closed: absent/0 died
         L time: terminated/2 term
+        L kill: absent/0 kill close died
+        L renewed: leaving/0
+        L revoked: absent/0 died
         G wanted: leaving/2
         G registered: leaving/2 !stale
         G registered-other: leaving/2 !stale
         G registered-stale: leaving/2 !stale
         G registered-bare: leaving/2 !twice
-        G time: terminated/2 term
+        G time: terminated/3 note term
+        G kill: absent/2 kill
+        G renewed: leaving/0
+        X wanted: leaving/2
+        X registered: leaving/2 !stale
+        X registered-other: leaving/2 !stale
+        X registered-stale: leaving/2 !stale
+        X registered-bare: leaving/2 !twice
+        X time: terminated/3 note refuse term
+        X stop: leaving/2 refuse
+        X kill: absent/2 refuse kill
+        X renewed: leaving/0
+        O wanted: terminated/2 refuse
+        O registered: terminated/2 !stale
+        O registered-other: terminated/2 !stale
+        O registered-stale: terminated/2 !stale
+        O registered-bare: terminated/2 !twice
+        O time: waits/2 kill
+        O kill: waits/2 kill
+        O renewed: terminated/0
         T wanted: terminated/2 refuse
         T registered: terminated/2 !stale
         T registered-other: terminated/2 !stale
         T registered-stale: terminated/2 !stale
         T registered-bare: terminated/2 !twice
         T time: waits/2 kill
+        T kill: waits/2 kill
+        T renewed: terminated/0
         K wanted: killed/2
         K registered: killed/2 !stale
         K registered-other: killed/2 !stale
         K registered-stale: killed/2 !stale
         K registered-bare: killed/2 !twice
         K stop: killed/2 refuse
+        K kill: absent/0 refuse kill
+        K renewed: killed/0
+        D wanted: leaving/2
+        D spawned: leaving/2
+        D spawn-failed: waits/3 note
+        D registered: leaving/2 !stale
+        D registered-other: leaving/2 !stale
+        D registered-stale: leaving/2 !stale
+        D registered-bare: leaving/2 !twice
+        D time: terminated/3 note
+        D kill: killed/2
+        D renewed: leaving/0
+        C wanted: terminated/2
+        C spawned: terminated/2 term
+        C spawn-failed: terminated/2 term
+        C registered: terminated/2 !stale
+        C registered-other: terminated/2 !stale
+        C registered-stale: terminated/2 !stale
+        C registered-bare: terminated/2 !twice
+        C closed: terminated/2 died
+        C time: killed/2
+        C kill: killed/2
+        C renewed: terminated/0
+        C revoked: terminated/2 died
+        Z wanted: killed/2
+        Z spawned: killed/2 kill
+        Z spawn-failed: absent/0 kill close died
+        Z registered: killed/2 !stale
+        Z registered-other: killed/2 !stale
+        Z registered-stale: killed/2 !stale
+        Z registered-bare: killed/2 !twice
+        Z closed: killed/2 died
+        Z time: killed/2
+        Z kill: killed/2
+        Z renewed: killed/0
+        Z revoked: killed/2 died
         W wanted: waits/2 refuse
         W registered: waits/2 !stale
         W registered-other: waits/2 !stale
         W registered-stale: waits/2 !stale
         W registered-bare: running/2
         W stop: absent/0
+        W renewed: absent/0
         B wanted: starting/2 start
         B registered: waits/2 !stale
         B registered-other: waits/2 !stale
         B registered-stale: waits/2 !stale
         B registered-bare: running/2
         B stop: absent/0
+        B renewed: absent/0
         ",
     );
 }

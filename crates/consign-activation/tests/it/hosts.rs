@@ -1,4 +1,4 @@
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use consign_activation::{
     ClassFile, Host,
@@ -48,6 +48,23 @@ async fn a_unit_that_cannot_be_started_has_failed() {
     assert_eq!(failure.code, common::CO_E_SERVER_EXEC_FAILURE);
     assert!(failure.sentence.contains("exit status 5") && failure.sentence.contains("no such unit"), "{failure}");
     assert!(!bench.path("consign/activation/a.service.env").exists());
+}
+
+/// Keeps what it was called with; a start never ends by itself.
+const HANGS: &str = "echo $@ >> $XDG_RUNTIME_DIR/calls; [ $2 = start ] && exec sleep 1000; exit 0";
+
+fn calls(bench: &Bench) -> Vec<String> {
+    std::fs::read_to_string(bench.path("calls")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_unit_whose_start_is_cut_off_is_stopped() {
+    let bench = bench(HANGS);
+    let unit = ClassFile::new(id(1), Host::SystemdUnit("a.service".to_owned()));
+    let failure = bench.begin(&ClassFile { start_timeout: Duration::from_secs(1), ..unit }).answer().await.unwrap_err();
+    assert_eq!(failure.code, common::CO_E_SERVER_EXEC_FAILURE);
+    bench.until(|state| matches!(state, ClassState::BackingOff(_))).await;
+    assert_eq!(calls(&bench).last().unwrap(), "--user --no-block stop -- a.service", "before its failure is known");
 }
 
 #[tokio::test]

@@ -135,6 +135,19 @@ async fn a_server_that_keeps_dying_is_left_alone_for_longer_and_longer() {
 }
 
 #[tokio::test]
+async fn a_class_that_is_registered_again_is_started_at_once() {
+    let bench = Bench::with(|options| options.clock = Arc::new(ManualClock::new(Now::default())));
+    bench.begin(&shell("exit 1")).answer().await.unwrap_err();
+    assert_eq!(bench.again(id(1)).answer().await.unwrap_err().retry_after, Some(Duration::from_secs(1)));
+    bench.activator().register(&shell(GOOD)).unwrap();
+    assert_eq!((bench.status().state, bench.status().failures), (ClassState::Absent, 0));
+    let (_lease, hello) = bench.running(&shell(GOOD), 7).await;
+    bench.activator().register(&shell("exit 1")).unwrap();
+    assert_eq!(bench.status().state, ClassState::Running { connection: Connection(7), users: 1 });
+    assert!(lives(hello.process), "what runs goes on");
+}
+
+#[tokio::test]
 async fn a_server_without_a_token_is_welcome_where_the_policy_says_so() {
     let bench = Bench::with(|options| options.hand_started = HandStarted::Accepted);
     assert_eq!(bench.activator().registered(None, id(1), Connection(7)).unwrap_err().code, common::REGDB_E_CLASSNOTREG);
@@ -145,4 +158,17 @@ async fn a_server_without_a_token_is_welcome_where_the_policy_says_so() {
     assert_eq!((lease.connection(), bench.status().process), (Connection(7), None));
     bench.activator().connection_closed(Connection(7));
     until("its end", || matches!(bench.status().state, ClassState::BackingOff(_))).await;
+    assert_eq!(bench.status().last_failure.unwrap().1.sentence, "the server closed its connection while it was in use");
+}
+
+#[tokio::test]
+async fn a_server_elsewhere_that_revokes_its_class_has_not_failed() {
+    let bench = Bench::with(|options| options.hand_started = HandStarted::Accepted);
+    bench.activator().register(&shell(GOOD)).unwrap();
+    bench.activator().registered(None, id(1), Connection(7)).unwrap();
+    let _lease = bench.again(id(1)).answer().await.unwrap();
+    bench.activator().revoked(id(1), Connection(7));
+    assert_eq!((bench.status().state, bench.status().failures), (ClassState::Absent, 0));
+    let (lease, _) = bench.running(&shell(GOOD), 8).await;
+    assert_eq!(lease.connection(), Connection(8));
 }
