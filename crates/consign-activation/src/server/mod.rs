@@ -332,6 +332,14 @@ impl Server {
         }
     }
 
+    /// Its process, in the states that have one.
+    pub const fn process(&self) -> Option<Process> {
+        match &self.state {
+            State::Absent | State::BackingOff { .. } => None,
+            State::Starting { process, .. } | State::Running { process, .. } | State::Stopping { process, .. } => Some(*process),
+        }
+    }
+
     /// How many wait for an answer.
     pub fn waiting(&self) -> u32 {
         match &self.state {
