@@ -25,13 +25,14 @@ use super::{
     lease::Lease,
     options::Options,
     slot::{Slot, terms},
-    status::ClassStatus,
+    status::{ClassState, ClassStatus},
 };
 use crate::{
     class_file::{ClassFile, Host},
     failure::Failure,
     names::ClassId,
-    server::{Action, Attempt, Connection, Event, Process, Refusal, State, Step, StopReason, Token, step},
+    process::is_child,
+    server::{Action, Attempt, Connection, Event, Hosting, Process, Refusal, State, Step, StopReason, Token, step},
 };
 
 #[derive(Debug)]
@@ -169,6 +170,24 @@ impl Desk {
     pub(super) fn status(&self, class: ClassId) -> Option<ClassStatus> {
         let now = self.now().monotonic;
         self.lock().get(&class).map(|slot| slot.status(now))
+    }
+
+    pub(super) fn state(&self, class: ClassId) -> Option<ClassState> {
+        let now = self.now().monotonic;
+        self.lock().get(&class).map(|slot| slot.state(now))
+    }
+
+    pub(super) fn is_starting_process(&self, process: u32) -> bool {
+        let mut unreported = false;
+        for slot in self.lock().values() {
+            let starting = matches!(slot.server.state, State::Starting { .. });
+            if slot.process() == Some(process) {
+                return starting;
+            }
+            let own = slot.terms.hosting == Hosting::Own;
+            unreported |= starting && own && slot.server.process() == Some(Process::Pending);
+        }
+        unreported && is_child(process)
     }
 
     /// What became of [`Action::Start`].

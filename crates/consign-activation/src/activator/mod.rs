@@ -186,6 +186,18 @@ impl Activator {
         self.desk.status(class)
     }
 
+    /// What the server of a class does: of [`Activator::status`] that alone, without copying the output.
+    pub fn state(&self, class: ClassId) -> Option<ClassState> {
+        self.desk.state(class)
+    }
+
+    /// Whether this is the id of a process that was started as a server and has not registered yet. It may
+    /// connect before its start is reported to the activator: until then every child of the service that
+    /// is not otherwise known counts, and for that `/proc` is looked at.
+    pub fn is_starting_process(&self, process: u32) -> bool {
+        self.desk.is_starting_process(process)
+    }
+
     /// Changes whenever something has happened to a server: the number says nothing.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.desk.changes()
