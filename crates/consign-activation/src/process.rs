@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsStr,
-    fmt, io,
+    fmt, fs, io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -149,6 +149,14 @@ impl Drop for Group {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Whether a process is a child of this one, as far as `/proc` tells.
+pub(crate) fn is_child(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything; the state and the parent come after it.
+    let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+    parent.and_then(|parent| parent.parse().ok()) == Some(std::process::id())
 }
 
 impl Voice {

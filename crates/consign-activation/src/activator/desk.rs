@@ -2,40 +2,37 @@
 //! after it is given back.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use consign_core::{Now, Timestamp, clock::Monotonic, common};
+use consign_core::{Now, clock::Monotonic, common};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
-    task::AbortHandle,
     time::sleep,
 };
 
 use super::{
     deaths::{Deaths, Died},
     errands::{Answer, Errands},
+    known::Known,
     launch::{self, Launched},
     lease::Lease,
-    options::{HandStarted, Options},
+    options::Options,
+    slot::{Slot, terms},
     status::{ClassState, ClassStatus},
 };
 use crate::{
     class_file::{ClassFile, Host},
     failure::Failure,
     names::ClassId,
-    output::Output,
-    policy::Identity,
-    process::Group,
-    server::{
-        Action, Attempt, Connection, Event, Hosting, Process, Refusal, Server, State, Step, StopReason, Terms, Token, Tokenless, step,
-    },
+    process::is_child,
+    server::{Action, Attempt, Connection, Event, Hosting, Process, Refusal, State, Step, StopReason, Token, step},
 };
 
 #[derive(Debug)]
@@ -48,25 +45,9 @@ pub(super) struct Desk {
     /// Counts what happened, for whoever waits for something to have happened.
     changes: watch::Sender<u64>,
     listeners: Mutex<Vec<mpsc::UnboundedSender<Died>>>,
-    programs: Mutex<HashMap<ClassId, Identity>>,
-}
-
-/// What is kept of one class.
-#[derive(Debug)]
-struct Slot {
-    server: Server,
-    /// As it was when the class was last wanted.
-    file: ClassFile,
-    terms: Terms,
-    /// Of the latest attempt: the file may say otherwise by now.
-    host: Host,
-    /// As many as [`Server::waiting`] says.
-    waiters: Vec<oneshot::Sender<Answer>>,
-    group: Option<Group>,
-    output: Arc<Mutex<Output>>,
-    timer: Option<(Monotonic, AbortHandle)>,
-    started: Option<Timestamp>,
-    last_failure: Option<(Timestamp, Failure)>,
+    pub(super) known: Known,
+    /// The latest attempt of all classes that were forgotten.
+    forgotten: AtomicU64,
 }
 
 impl Desk {
@@ -79,7 +60,8 @@ impl Desk {
             ending: AtomicBool::new(false),
             changes: watch::Sender::new(0),
             listeners: Mutex::default(),
-            programs: Mutex::default(),
+            known: Known::default(),
+            forgotten: AtomicU64::new(0),
         })
     }
 
@@ -145,7 +127,13 @@ impl Desk {
     }
 
     pub(super) fn renewed(&self, class: ClassId) {
+        self.known.here(class);
         self.event(class, Event::Renewed);
+    }
+
+    /// The class is not registered any more: what is known of it is forgotten when its server is over.
+    pub(super) fn gone(&self, class: ClassId) {
+        self.change(|_, _| self.known.gone(class));
     }
 
     pub(super) fn released(&self, class: ClassId, attempt: Attempt) {
@@ -180,35 +168,26 @@ impl Desk {
     }
 
     pub(super) fn status(&self, class: ClassId) -> Option<ClassStatus> {
-        let slots = self.lock();
-        let slot = slots.get(&class)?;
-        let (state, process) = match &slot.server.state {
-            State::Absent => (ClassState::Absent, None),
-            State::Starting { process, .. } => (ClassState::Starting, Some(process)),
-            State::Running { connection, process, users, .. } => {
-                (ClassState::Running { connection: *connection, users: *users }, Some(process))
-            }
-            State::Stopping { process, .. } => (ClassState::Stopping, Some(process)),
-            State::BackingOff { until } => (ClassState::BackingOff(until.since(self.now().monotonic)), None),
-        };
-        let output = slot.output.lock().unwrap_or_else(PoisonError::into_inner).lines();
-        Some(ClassStatus {
-            state,
-            process: process.and_then(|process| if let Process::Own(id) = process { Some(*id) } else { None }),
-            started: slot.started,
-            attempts: slot.server.attempt.0,
-            failures: slot.server.failures,
-            last_failure: slot.last_failure.clone(),
-            output,
-        })
+        let now = self.now().monotonic;
+        self.lock().get(&class).map(|slot| slot.status(now))
     }
 
-    /// Notes which file a class's program is; says so when it was another before.
-    pub(super) fn note_program(&self, class: ClassId, identity: Identity) {
-        let before = self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(class, identity);
-        if before.is_some_and(|before| before != identity) {
-            tracing::info!(%class, "the program of the class was replaced since it was last looked at");
+    pub(super) fn state(&self, class: ClassId) -> Option<ClassState> {
+        let now = self.now().monotonic;
+        self.lock().get(&class).map(|slot| slot.state(now))
+    }
+
+    pub(super) fn is_starting_process(&self, process: u32) -> bool {
+        let mut unreported = false;
+        for slot in self.lock().values() {
+            let starting = matches!(slot.server.state, State::Starting { .. });
+            if slot.process() == Some(process) {
+                return starting;
+            }
+            let own = slot.terms.hosting == Hosting::Own;
+            unreported |= starting && own && slot.server.process() == Some(Process::Pending);
         }
+        unreported && is_child(process)
     }
 
     /// What became of [`Action::Start`].
@@ -270,39 +249,47 @@ impl Desk {
 
     fn change<T>(&self, decide: impl FnOnce(&mut HashMap<ClassId, Slot>, &mut Errands) -> T) -> T {
         let mut errands = Errands::default();
-        let result = decide(&mut self.lock(), &mut errands);
+        let result = {
+            let mut slots = self.lock();
+            let result = decide(&mut slots, &mut errands);
+            self.forget_gone(&mut slots);
+            result
+        };
         errands.run(&*self.options.link, &self.listeners);
         self.changes.send_modify(|count| *count += 1);
         result
     }
 
+    /// The servers of classes that are not registered any more are remembered until they are over.
+    fn forget_gone(&self, slots: &mut HashMap<ClassId, Slot>) {
+        self.known.forget_gone(|class| match slots.entry(class) {
+            Entry::Occupied(slot) if slot.get().is_over() => {
+                self.forgotten.fetch_max(slot.remove().server.attempt.0, Ordering::SeqCst);
+                false
+            }
+            Entry::Occupied(_) => true,
+            Entry::Vacant(_) => false,
+        });
+    }
+
     /// The slot of a class, by what its file says now.
     fn slot<'a>(&self, slots: &'a mut HashMap<ClassId, Slot>, file: ClassFile) -> &'a mut Slot {
-        let hosting = if matches!(file.host, Host::Program(_)) { Hosting::Own } else { Hosting::Elsewhere };
-        let accepted = matches!(file.host, Host::BusName(_)) || self.options.hand_started == HandStarted::Accepted;
-        let terms = Terms {
-            hosting,
-            start_timeout: file.start_timeout,
-            idle_stop: file.idle_stop,
-            grace: self.options.grace,
-            backoff: self.options.backoff,
-            tokenless: if accepted { Tokenless::Accepted } else { Tokenless::Refused },
-        };
-        let slot = slots.entry(file.class).or_insert_with(|| Slot {
-            server: Server::default(),
-            host: file.host.clone(),
-            file: file.clone(),
-            terms,
-            waiters: Vec::new(),
-            group: None,
-            output: Arc::default(),
-            timer: None,
-            started: None,
-            last_failure: None,
-        });
-        slot.file = file;
-        slot.terms = terms;
-        slot
+        self.known.here(file.class);
+        let terms = terms(&self.options, &file);
+        match slots.entry(file.class) {
+            Entry::Occupied(slot) => {
+                let slot = slot.into_mut();
+                (slot.file, slot.terms) = (file, terms);
+                slot
+            }
+            Entry::Vacant(place) => place.insert(Slot::new(file, terms, Attempt(self.forgotten.load(Ordering::SeqCst)))),
+        }
+    }
+
+    /// How many servers, and how much besides.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> (usize, usize) {
+        (self.lock().len(), self.known.counted())
     }
 
     /// Decides an event and begins what follows from it.
@@ -401,26 +388,5 @@ impl Desk {
     /// Changes whenever something has happened to a server.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
-    }
-}
-
-impl Slot {
-    /// A refusal with what the server wrote last, where that may say why.
-    fn explain(&self, refusal: Refusal) -> Failure {
-        let by_itself = matches!(refusal, Refusal::Exited(_) | Refusal::TimedOut | Refusal::WrongClass);
-        let mut failure = Failure::from(refusal);
-        let words = self.output.lock().unwrap_or_else(PoisonError::into_inner).last_words(self.started.unwrap_or_default());
-        if by_itself && let Some(words) = words {
-            failure.sentence = format!("{}; it wrote last: {words}", failure.sentence).into();
-        }
-        failure
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some((_, timer)) = self.timer.take() {
-            timer.abort();
-        }
     }
 }

@@ -104,7 +104,7 @@ async fn spawn(
             return Err(not_wanted());
         }
         if let Some(desk) = desk.upgrade() {
-            desk.note_program(class, program.identity());
+            desk.known.note_program(class, program.identity());
         }
         let (group, voice) = Group::spawn(&program, &environment)?;
         Ok(Launched::Own(group, voice))

@@ -4,10 +4,15 @@
 mod deaths;
 mod desk;
 mod errands;
+mod known;
 mod launch;
 mod lease;
 mod options;
+mod slot;
 mod status;
+
+#[cfg(test)]
+mod forgetting_tests;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -54,7 +59,7 @@ impl Activator {
         // A running server is what is asked for most: no file is looked at.
         let answer = match self.desk.join(class)? {
             Some(answer) => answer,
-            None => self.desk.wanted(self.read(class).await?)?,
+            None => self.desk.wanted(self.read(class).await.inspect_err(|failure| self.unreadable(class, failure))?)?,
         };
         answer.await.unwrap_or_else(|_| Err(Failure::of(common::ERROR_SHUTDOWN_IN_PROGRESS)))
     }
@@ -138,19 +143,25 @@ impl Activator {
         };
         let path = self.desk.options.registry.register(file)?;
         if let Some(identity) = identity {
-            self.desk.note_program(file.class, identity);
+            self.desk.known.note_program(file.class, identity);
         }
         self.desk.renewed(file.class);
+        // It may have been unregistered meanwhile, before there was anything to forget.
+        if self.desk.options.registry.find(file.class).is_err() {
+            self.desk.gone(file.class);
+        }
         Ok(path)
     }
 
-    /// Takes back the registration of a class, and stops its server. Touches the disk.
+    /// Takes back the registration of a class, and stops its server; when that has ended, nothing is known
+    /// of it any more. Touches the disk.
     ///
     /// # Errors
     /// Those of [`Registry::unregister`].
     pub fn unregister(&self, class: ClassId) -> Result<(), Failure> {
         self.desk.options.registry.unregister(class)?;
         self.desk.stop(class, StopReason::Unregistered);
+        self.desk.gone(class);
         Ok(())
     }
 
@@ -170,9 +181,21 @@ impl Activator {
         &self.desk.options.registry
     }
 
-    /// What is known of the server of a class; `None` while none was ever wanted.
+    /// What is known of the server of a class; `None` when none was wanted since the class was registered.
     pub fn status(&self, class: ClassId) -> Option<ClassStatus> {
         self.desk.status(class)
+    }
+
+    /// What the server of a class does: of [`Activator::status`] that alone, without copying the output.
+    pub fn state(&self, class: ClassId) -> Option<ClassState> {
+        self.desk.state(class)
+    }
+
+    /// Whether this is the id of a process that was started as a server and has not registered yet. It may
+    /// connect before its start is reported to the activator: until then every child of the service that
+    /// is not otherwise known counts, and for that `/proc` is looked at.
+    pub fn is_starting_process(&self, process: u32) -> bool {
+        self.desk.is_starting_process(process)
     }
 
     /// Changes whenever something has happened to a server: the number says nothing.
@@ -188,6 +211,13 @@ impl Activator {
     async fn read(&self, class: ClassId) -> Result<ClassFile, Failure> {
         let registry = Arc::clone(&self.desk.options.registry);
         spawn_blocking(move || registry.find(class)).await.unwrap_or_else(|_| Err(Failure::of(common::E_UNEXPECTED)))
+    }
+
+    /// A class may also go by its file being removed.
+    fn unreadable(&self, class: ClassId, failure: &Failure) {
+        if failure.code == common::REGDB_E_CLASSNOTREG {
+            self.desk.gone(class);
+        }
     }
 
     fn registered_without_token(&self, class: ClassId, connection: Connection) -> Result<(), Failure> {

@@ -32,7 +32,8 @@ pub struct Server {
     pub state: State,
     /// The latest attempt: the running one in the states that have one.
     pub attempt: Attempt,
-    /// How many attempts in a row have failed. A server that stayed well for [`Backoff::healthy`] begins anew.
+    /// How many attempts in a row have failed. A server that stayed well for [`Backoff::healthy`] begins
+    /// anew, and so does a class that is registered again.
     pub failures: u32,
 }
 
@@ -102,7 +103,7 @@ pub enum Process {
 /// How hard a server is pressed to end. Each stage has [`Terms::grace`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// It was asked, or ends by itself.
+    /// It was asked, or is to end by itself.
     Leaving,
     /// SIGTERM.
     Terminated,
@@ -113,7 +114,8 @@ pub enum Stage {
 /// Why a server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It was asked to, or had served well for [`Backoff::healthy`]: no failure, however it ends.
+    /// It was told to, had served well for [`Backoff::healthy`], or its class was registered again: no
+    /// failure, however it ends.
     Fine,
     /// It serves no more, and may be ending in order, in use or not: what is used may be an object that is
     /// kept for later. A failure if its process does not end with status 0 within the grace; where nothing
@@ -329,6 +331,14 @@ impl Server {
             State::Starting { deadline, .. } => Some(*deadline),
             State::Running { idle_since, .. } => Some((*idle_since)? + terms.idle_stop?),
             State::Stopping { deadline, .. } => *deadline,
+        }
+    }
+
+    /// Its process, in the states that have one.
+    pub const fn process(&self) -> Option<Process> {
+        match &self.state {
+            State::Absent | State::BackingOff { .. } => None,
+            State::Starting { process, .. } | State::Running { process, .. } | State::Stopping { process, .. } => Some(*process),
         }
     }
 

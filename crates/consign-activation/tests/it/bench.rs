@@ -66,6 +66,13 @@ pub(crate) struct Hello {
     pub(crate) process: u32,
 }
 
+impl Hello {
+    fn from_line(line: &str) -> Self {
+        let (token, process) = line.trim().split_once(' ').unwrap();
+        Self { token: token.to_owned(), process: process.parse().unwrap() }
+    }
+}
+
 /// A folder that follows the rules for programs, where the repository's own folders do.
 pub(crate) fn folder() -> TempDir {
     let candidates = [Some(env!("CARGO_TARGET_TMPDIR").into()), std::env::var_os("HOME")];
@@ -133,8 +140,20 @@ impl Bench {
     pub(crate) async fn hello(&self) -> Hello {
         let mut line = String::new();
         timeout(LIMIT, self.hellos.lock().await.read_line(&mut line)).await.expect("a server says hello").unwrap();
-        let (token, process) = line.trim().split_once(' ').unwrap();
-        Hello { token: token.to_owned(), process: process.parse().unwrap() }
+        Hello::from_line(&line)
+    }
+
+    /// The same, and no task runs meanwhile.
+    pub(crate) fn hello_at_once(&self) -> Hello {
+        let hellos = fs::File::options().read(true).write(true).open(self.path("socket")).unwrap();
+        let (sender, said) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(hellos), &mut line).unwrap();
+            // The test may have given up.
+            let _ = sender.send(line);
+        });
+        Hello::from_line(&said.recv_timeout(LIMIT).expect("a server says hello"))
     }
 
     /// A server that has registered as connection `number`.

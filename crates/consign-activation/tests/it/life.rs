@@ -240,9 +240,32 @@ async fn unregistering_ends_the_server_and_who_waits_for_it() {
     let hello = bench.hello().await;
     bench.activator().unregister(id(1)).unwrap();
     assert_eq!(waiting.answer().await.unwrap_err().code, common::REGDB_E_CLASSNOTREG);
-    bench.until(|state| state == ClassState::Absent).await;
+    until("its end", || bench.activator().status(id(1)).is_none()).await;
     assert!(!lives(hello.process));
     assert_eq!(bench.again(id(1)).answer().await.unwrap_err().code, common::REGDB_E_CLASSNOTREG);
+    assert_eq!(bench.activator().status(id(1)), None);
+}
+
+#[tokio::test]
+async fn a_lease_from_before_a_class_was_forgotten_counts_for_nothing() {
+    let bench = Bench::new();
+    let (old, _) = bench.running(&shell(GOOD), 7).await;
+    bench.activator().unregister(id(1)).unwrap();
+    until("its end", || bench.activator().status(id(1)).is_none()).await;
+    let (_lease, _) = bench.running(&shell(GOOD), 8).await;
+    drop(old);
+    assert_eq!(bench.status().state, ClassState::Running { connection: Connection(8), users: 1 });
+    assert_eq!(bench.status().attempts, 1);
+}
+
+#[tokio::test]
+async fn a_class_whose_file_was_removed_is_forgotten() {
+    let bench = Bench::new();
+    bench.begin(&shell("exit 1")).answer().await.unwrap_err();
+    assert!(bench.activator().status(id(1)).is_some());
+    std::fs::remove_dir_all(bench.path("classes")).unwrap();
+    assert_eq!(bench.again(id(1)).answer().await.unwrap_err().code, common::REGDB_E_CLASSNOTREG);
+    assert_eq!(bench.activator().status(id(1)), None);
 }
 
 #[tokio::test]

@@ -30,6 +30,41 @@ async fn ten_who_ask_at_once_get_one_server() {
 }
 
 #[tokio::test]
+async fn a_process_is_known_from_its_first_words_until_it_has_registered() {
+    let bench = Bench::new();
+    let known = |process| bench.activator().is_starting_process(process);
+    assert_eq!(bench.activator().state(id(1)), None);
+    let waiting = bench.begin(&shell(GOOD));
+    let hello = bench.hello().await;
+    assert_eq!(bench.activator().state(id(1)), Some(ClassState::Starting));
+    assert!(known(hello.process), "though its start may not be reported yet");
+    until("its number", || bench.status().process == Some(hello.process)).await;
+    assert!(known(hello.process));
+    assert!(!known(std::process::id()) && !known(0) && !known(u32::MAX));
+    bench.activator().registered(Some(&hello.token), id(1), Connection(7)).unwrap();
+    let _lease = waiting.answer().await.unwrap();
+    assert!(!known(hello.process));
+    assert_eq!(bench.activator().state(id(1)), Some(bench.status().state));
+    // Of two, each counts for itself.
+    let _other = bench.begin(&ClassFile { class: id(2), ..shell(GOOD) });
+    let other = bench.hello().await;
+    assert!(known(other.process) && !known(hello.process));
+}
+
+#[tokio::test]
+async fn a_process_is_known_before_its_start_is_reported() {
+    let bench = Bench::new();
+    let _waiting = bench.begin(&shell(GOOD));
+    while bench.activator().state(id(1)).is_none() {
+        tokio::task::yield_now().await;
+    }
+    // The start goes to a thread of its own; no report of it is taken while this thread waits.
+    tokio::task::yield_now().await;
+    let hello = bench.hello_at_once();
+    assert!(bench.activator().is_starting_process(hello.process));
+}
+
+#[tokio::test]
 async fn who_waits_no_more_uses_nothing() {
     let bench = Bench::new();
     let waiting = bench.begin(&shell(GOOD));
