@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Run, start, stop and look at the service.
     #[command(subcommand)]
     Service(Service),
-    /// Tell the whole story on this machine, offline, in half a minute.
+    /// Tell the whole story on this machine, offline, in ten seconds.
     ///
     /// A download whose service is killed half-way; an object that is called when it is done; a class
     /// whose server is started by its event. With a web server, a service and a folder of its own, which

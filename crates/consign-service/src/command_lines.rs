@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use consign_activation::{
-    Environment, Policy,
+    Environment, OutputLine, Policy,
     hook::{self, End},
 };
 use consign_bits::{ErrorContext, Failure, JobId};
@@ -57,8 +57,8 @@ impl CommandRunner {
             match hook::run(program, environment, deadline, &*clock).await {
                 Ok(outcome) => match outcome.end {
                     End::Exited(exit) if exit.is_success() => Told::Answered { result: common::S_OK, object: None },
-                    End::Exited(exit) => Told::Failed(format!("the command ended with {exit}")),
-                    End::TimedOut => Told::Failed(format!("the command was killed after {} s", deadline.as_secs())),
+                    End::Exited(exit) => Told::Failed(format!("it ended with {exit}{}", last_words(&outcome.output))),
+                    End::TimedOut => Told::Failed(format!("it was killed after {} s{}", deadline.as_secs(), last_words(&outcome.output))),
                 },
                 Err(failure) => Told::Failed(failure.sentence.into_owned()),
             }
@@ -70,6 +70,12 @@ impl fmt::Debug for CommandRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommandRunner").field("policy", &self.policy).finish_non_exhaustive()
     }
+}
+
+/// The last line that a program wrote, short enough for a sentence.
+fn last_words(output: &[OutputLine]) -> String {
+    let words: Option<String> = output.last().map(|line| line.text.chars().filter(|character| !character.is_control()).take(200).collect());
+    words.map(|words| format!("; it wrote last: {words}")).unwrap_or_default()
 }
 
 /// What is kept of this process's environment for what it starts.

@@ -16,7 +16,7 @@ use consign_core::{Guid, common};
 use consign_transfer::{Change, Engine, JobError, Notice, ObjectId, Receiver, Receivers, Telling, Told};
 use consign_wire::names::IID_BACKGROUND_COPY_CALLBACK;
 use tokio::{task::spawn_blocking, time::timeout};
-use zbus::OwnedObjectPath;
+use zbus::{ObjectPath, OwnedObjectPath};
 
 use crate::{
     classes::{Classes, Created},
@@ -57,6 +57,7 @@ struct Object {
     peer: u64,
     peer_name: String,
     path: OwnedObjectPath,
+    job: JobId,
     outbound: Arc<Outbound>,
     /// What keeps an object of a class.
     created: Option<Arc<Created>>,
@@ -71,26 +72,19 @@ impl ClientReceivers {
 
     /// `SetNotifyInterface` of this peer; without a path it clears. The client that is displaced is
     /// told.
+    ///
+    /// Goes on to its end, whether or not somebody waits for it: what is displaced is let go.
     pub(crate) async fn set(&self, engine: &Engine, job: JobId, peer: &Peer, path: Option<OwnedObjectPath>) -> Result<(), Failure> {
-        let of_peer = |path| Object { peer: peer.number, peer_name: peer.unique_name(), path, outbound: peer.outbound(), created: None };
-        let object = path.clone().map(|path| self.registry.add(of_peer(path)));
-        let displaced = match engine.set_notify_interface(job, object).await {
-            Ok(displaced) => displaced,
-            Err(failure) => {
-                object.map(|object| self.registry.remove(object));
-                return Err(failure);
-            }
-        };
-        if let Some(displaced) = displaced.and_then(|displaced| self.registry.remove(displaced)) {
-            // Who takes its own object away, or sets it again, knows; an object of a class hears that it
-            // is released.
-            let sets_it_itself = displaced.peer == peer.number && path.is_none_or(|path| path == displaced.path);
-            let knows = sets_it_itself || displaced.created.is_some();
-            if !knows && let Some(message) = written(callback::displaced(&displaced.peer_name, &displaced.path, job)) {
-                displaced.outbound.tell(message);
-            }
-        }
-        Ok(())
+        let object = path.map(|path| Object {
+            peer: peer.number,
+            peer_name: peer.unique_name(),
+            path,
+            job,
+            outbound: peer.outbound(),
+            created: None,
+        });
+        let set = set(Arc::clone(&self.registry), engine.clone(), job, peer.number, object);
+        tokio::spawn(set).await.unwrap_or_else(|_| Err(Failure::refused(common::E_UNEXPECTED, "the object could not be set")))
     }
 
     /// Refuses classes and programs that could not be started.
@@ -125,6 +119,15 @@ impl ClientReceivers {
     /// The classes, where there are any.
     pub(crate) fn classes(&self) -> Option<&Arc<Classes>> {
         self.classes.as_ref()
+    }
+}
+
+impl Object {
+    /// Tells what needs no answer.
+    fn tell(&self, what: fn(&str, &ObjectPath<'_>, JobId) -> zbus::Result<zbus::Message>) {
+        if let Some(message) = written(what(&self.peer_name, &self.path, self.job)) {
+            self.outbound.tell(message);
+        }
     }
 }
 
@@ -174,8 +177,17 @@ impl Receivers for ClientReceivers {
         }
     }
 
+    fn connection_of(&self, object: ObjectId) -> u64 {
+        // One that is gone is nobody's: it is not called.
+        self.registry.find(object).map_or(u64::MAX, |object| object.peer)
+    }
+
     fn released(&self, object: ObjectId) {
-        self.registry.remove(object);
+        if let Some(object) = self.registry.remove(object)
+            && object.created.is_none()
+        {
+            object.tell(callback::released);
+        }
     }
 }
 
@@ -185,22 +197,38 @@ impl fmt::Debug for ClientReceivers {
     }
 }
 
+async fn set(registry: Arc<Registry>, engine: Engine, job: JobId, peer: u64, object: Option<Object>) -> Result<(), Failure> {
+    let path = object.as_ref().map(|object| object.path.clone());
+    let id = object.map(|object| registry.add(object));
+    let displaced = match engine.set_notify_interface(job, id).await {
+        Ok(displaced) => displaced,
+        Err(failure) => {
+            id.map(|id| registry.remove(id));
+            return Err(failure);
+        }
+    };
+    if let Some(displaced) = displaced.and_then(|displaced| registry.remove(displaced)) {
+        // Who takes its own object away, or sets it again, knows; an object of a class hears that it is
+        // released.
+        let sets_it_itself = displaced.peer == peer && path.is_none_or(|path| path == displaced.path);
+        if !sets_it_itself && displaced.created.is_none() {
+            displaced.tell(callback::displaced);
+        }
+    }
+    Ok(())
+}
+
 /// Makes an object of the class, which serves the job from now on if it answers.
 async fn tell_class(classes: Arc<Classes>, registry: Arc<Registry>, class: ClassId, event: Event, deadline: Duration) -> Told {
-    let made = async {
-        // The start has a time limit of its own.
-        let lease = classes.activate(class).await?;
-        let too_late = |_| Failure::refused(common::ERROR_TIMEOUT, format!("no object within {} s", deadline.as_secs()));
-        timeout(deadline, classes.create(lease, IID_BACKGROUND_COPY_CALLBACK)).await.map_err(too_late)?
-    };
-    let created = match made.await {
+    let created = match make(&classes, class, deadline).await {
         Ok(created) => Arc::new(created),
-        Err(failure) => return Told::Failed(failure.to_string()),
+        Err(told) => return told,
     };
     let object = Object {
         peer: created.peer(),
         peer_name: created.peer_name().to_owned(),
         path: created.path().clone(),
+        job: event.job,
         outbound: Arc::clone(created.outbound()),
         created: Some(created),
     };
@@ -216,6 +244,24 @@ async fn tell_class(classes: Arc<Classes>, registry: Arc<Registry>, class: Class
             Told::Failed(format!("no answer within {} s", deadline.as_secs()))
         }
     }
+}
+
+/// Makes an object. The start of its server has a time limit of its own.
+async fn make(classes: &Classes, class: ClassId, deadline: Duration) -> Result<Created, Told> {
+    // A server that ran may end in the moment in which it is asked: then there is another.
+    for _ in 0..2 {
+        let lease = classes.activate(class).await.map_err(|failure| match failure.retry_after {
+            Some(time) => Told::NotYet(failure.to_string(), time),
+            None => Told::Failed(failure.to_string()),
+        })?;
+        match timeout(deadline, classes.create(lease, IID_BACKGROUND_COPY_CALLBACK)).await {
+            Ok(Ok(Some(created))) => return Ok(created),
+            Ok(Ok(None)) => {}
+            Ok(Err(failure)) => return Err(Told::Failed(failure.to_string())),
+            Err(_) => return Err(Told::Failed(format!("no object within {} s", deadline.as_secs()))),
+        }
+    }
+    Err(Told::Failed("the server ended while it made an object".into()))
 }
 
 async fn tell_object(object: Object, event: Event) -> Told {

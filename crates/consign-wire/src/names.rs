@@ -85,6 +85,7 @@ pub const JOB: &str = "org.consign.Job";
 /// | `FileTransferred` | `o` job, `u` file, `t` event | |
 /// | `FileRangesTransferred` | `o` job, `u` file, `a(tt)` ranges | of on-demand jobs, which there are none of yet |
 /// | `Displaced` | `o` job | another object was set for the job; no answer is waited for |
+/// | `Released` | `o` job | the job has ended and all was told of it; no answer is waited for |
 pub const CALLBACK: &str = "org.consign.BackgroundCopyCallback";
 
 /// The classes that are registered, and their servers, at [`MANAGER_PATH`]. A class is named by its
@@ -106,6 +107,7 @@ pub const CLASSES: &str = "org.consign.Classes";
 /// | --- | --- | --- | --- |
 /// | `RegisterClass` | `s` token, `s` CLSID, `o` factory, `u` flags | `u` cookie | `CoRegisterClassObject`; the token of `CONSIGN_ACTIVATION_TOKEN`, empty where there is none; an object of the caller with [`CLASS_FACTORY`]; [`REGCLS_MULTIPLEUSE`], [`REGCLS_SUSPENDED`] |
 /// | `ResumeClasses` | | | `CoResumeClassObjects`: the suspended ones serve from now on |
+/// | `RevokeClass` | `u` cookie | | `CoRevokeClassObject`: no further object is asked for; the server has `classes.stop_grace` to end what it has in hand |
 ///
 /// A server is started for one class and serves that. It registers every class that it has with
 /// `REGCLS_SUSPENDED`, then calls `ResumeClasses`: the one that it was started for serves, the others

@@ -60,6 +60,8 @@ pub(crate) enum Called {
     File(u32, EventId),
     FileRanges(u32, Vec<FileRange>),
     Displaced,
+    /// The job has ended, and all was told: the object is let go.
+    Released,
 }
 
 /// An object, whatever its methods run on.
@@ -91,6 +93,7 @@ impl<C: BackgroundCopyCallback> Callee for Tasks<C> {
                     callback.displaced(job).await;
                     S_OK
                 }
+                Called::Released => S_OK,
             };
             Answer { result, keep: None }
         })
@@ -159,7 +162,7 @@ impl Callbacks {
             Err(Unreadable::Method) => return refuse("UnknownMethod", E_NOTIMPL, "there is no such method").await,
             Err(Unreadable::Arguments) => return refuse("InvalidArgs", E_INVALIDARG, "the arguments are not understood").await,
         };
-        if matches!(called, Called::Displaced) {
+        if matches!(called, Called::Displaced | Called::Released) {
             self.remove(number);
         }
         let Some(job) = job else {
@@ -223,6 +226,7 @@ fn read(header: &Header<'_>, message: &Message) -> Result<(Option<JobId>, Called
             let ranges = ranges.iter().map(|range| FileRange { initial_offset: range.initial_offset, length: range.length });
             (job, Called::FileRanges(file, ranges.collect()))
         }),
+        Some("Released") => body.deserialize().map(|(job,): (_,)| (job, Called::Released)),
         Some("Displaced") => body.deserialize().map(|(job,): (_,)| (job, Called::Displaced)),
         _ => return Err(Unreadable::Method),
     };

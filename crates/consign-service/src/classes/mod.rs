@@ -62,24 +62,26 @@ impl Classes {
     }
 
     /// The server of the class, which is started if need be.
-    pub(crate) async fn activate(&self, class: ClassId) -> Result<Lease, Failure> {
+    pub(crate) async fn activate(&self, class: ClassId) -> Result<Lease, ActivationFailure> {
         // The sender lives as long as we do.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
-        self.activator.activate(class).await.map_err(refused)
+        self.activator.activate(class).await
     }
 
-    /// A new object in an activated server. With [`Classes::activate`] corresponds to
-    /// `CoCreateInstance` with `CLSCTX_LOCAL_SERVER`.
-    pub(crate) async fn create(&self, lease: Lease, interface: Guid) -> Result<Created, Failure> {
-        let gone = || Failure::refused(common::RPC_E_DISCONNECTED, "the server ended while it made an object");
-        let server = self.servers.find(lease.connection(), lease.class()).ok_or_else(gone)?;
+    /// A new object in an activated server; `None` where the server went meanwhile. With
+    /// [`Classes::activate`] corresponds to `CoCreateInstance` with `CLSCTX_LOCAL_SERVER`.
+    pub(crate) async fn create(&self, lease: Lease, interface: Guid) -> Result<Option<Created>, Failure> {
+        let Some(server) = self.servers.find(lease.connection(), lease.class()) else { return Ok(None) };
         let call = class_factory::create_instance(&server.peer_name, &server.factory, lease.class(), interface).map_err(unwritable)?;
-        let answer = match server.outbound.call(call).await {
-            Ok(answer) => answer,
-            Err(NoAnswer::Disconnected) => return Err(gone()),
-            Err(NoAnswer::TooMany) => return Err(Failure::refused(common::E_FAIL, "the server does not read what it is told")),
-        };
-        Ok(Created::new(server, class_factory::created(&answer)?, lease))
+        // In a task of its own: an object that comes when nobody waits for it any more is released.
+        let made = tokio::spawn(async move {
+            match server.outbound.call(call).await {
+                Ok(answer) => Ok(Some(Created::new(server, class_factory::created(&answer)?, lease))),
+                Err(NoAnswer::Disconnected) => Ok(None),
+                Err(NoAnswer::TooMany) => Err(Failure::refused(common::E_FAIL, "the server does not read what it is told")),
+            }
+        });
+        made.await.unwrap_or_else(|_| Err(Failure::refused(common::E_UNEXPECTED, "the object could not be made")))
     }
 
     /// `RegisterClass` of this peer; answers the cookie.
@@ -100,37 +102,46 @@ impl Classes {
         if suspended {
             return self.servers.suspend(peer, registration);
         }
-        self.serve(peer, registration).await
+        self.serve(peer, registration, None).await
+    }
+
+    /// `RevokeClass` of this peer: the class of that registration is served no more.
+    pub(crate) fn revoke(&self, peer: &Peer, cookie: u32) -> Result<(), Failure> {
+        let unknown = || Failure::refused(common::E_INVALIDARG, "this connection has no registration with this cookie");
+        if let Some(class) = self.servers.revoke(peer.number, cookie).ok_or_else(unknown)? {
+            self.activator.revoked(class, Connection(peer.number));
+        }
+        Ok(())
     }
 
     /// `ResumeClasses` of this peer.
     pub(crate) async fn resume(&self, peer: &Peer) -> Result<(), Failure> {
         let suspended = self.servers.take_suspended(peer.number);
         // A server was started for one class. If it has that one, the others are let go.
-        let wanted = |registration: &Registration| match &registration.token {
+        let wanted = |(_, registration): &(u32, Registration)| match &registration.token {
             Some(token) => self.activator.class_of_token(token).ok() == Some(registration.object.class),
             None => true,
         };
         let (wanted, others): (Vec<_>, Vec<_>) = suspended.into_iter().partition(wanted);
         if wanted.is_empty() {
             // The activator says what is wrong with it, and ends it.
-            if let Some(other) = others.into_iter().next() {
-                self.serve(peer, other).await?;
+            if let Some((cookie, other)) = others.into_iter().next() {
+                self.serve(peer, other, Some(cookie)).await?;
             }
             return Ok(());
         }
-        for registration in wanted {
-            self.serve(peer, registration).await?;
+        for (cookie, registration) in wanted {
+            self.serve(peer, registration, Some(cookie)).await?;
         }
         Ok(())
     }
 
-    async fn serve(&self, peer: &Peer, registration: Registration) -> Result<u32, Failure> {
+    async fn serve(&self, peer: &Peer, registration: Registration, resumed: Option<u32>) -> Result<u32, Failure> {
         let connection = Connection(peer.number);
         let Registration { token, object } = registration;
         let class = object.class;
         // Before the activator answers those who wait: they look for it.
-        let cookie = self.servers.add(peer, object)?;
+        let cookie = self.servers.add(peer, object, resumed)?;
         let (activator, servers) = (Arc::clone(&self.activator), Arc::clone(&self.servers));
         let registered = blocking(move || {
             activator.registered(token.as_deref(), class, connection)?;
@@ -188,7 +199,7 @@ impl Classes {
     pub(crate) async fn stop(&self, class: ClassId) {
         let mut changes = self.activator.changes();
         self.activator.stop(class, StopReason::Asked);
-        let has_ended = || self.status(class).is_none_or(|status| matches!(status.state, ClassState::Absent | ClassState::BackingOff(_)));
+        let has_ended = || self.activator.state(class).is_none_or(|state| matches!(state, ClassState::Absent | ClassState::BackingOff(_)));
         while !has_ended() {
             if changes.changed().await.is_err() {
                 return;
@@ -199,11 +210,27 @@ impl Classes {
     /// How many connections are of servers that nobody uses: they keep the service no more than they
     /// keep themselves.
     pub(crate) fn unused(&self) -> usize {
-        let is_used = |class: &ClassId| {
-            let state = self.status(*class).map(|status| status.state);
-            matches!(state, Some(ClassState::Running { users, .. }) if users > 0) || matches!(state, Some(ClassState::Starting))
+        let is_used = |class: &ClassId| match self.activator.state(*class) {
+            Some(ClassState::Running { users, .. }) => users > 0,
+            Some(ClassState::Starting) => true,
+            _ => false,
         };
         self.servers.classes().iter().filter(|classes| !classes.iter().any(is_used)).count()
+    }
+
+    /// How many connections are of servers.
+    pub(crate) fn connections(&self) -> usize {
+        self.servers.classes().len()
+    }
+
+    /// Whether a server was started as this process, and has not registered yet.
+    pub(crate) fn is_starting(&self, process: i32) -> bool {
+        u32::try_from(process).is_ok_and(|process| self.activator.is_starting_process(process))
+    }
+
+    /// Kills whatever servers are left. Nothing is started afterwards.
+    pub(crate) fn kill(&self) {
+        self.activator.kill_all();
     }
 
     /// Changes whenever something has happened to a server.
@@ -230,7 +257,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Activation
     }
 }
 
-fn refused(failure: ActivationFailure) -> Failure {
+pub(crate) fn refused(failure: ActivationFailure) -> Failure {
     Failure::new(failure.code, ErrorContext::None, failure.sentence)
 }
 

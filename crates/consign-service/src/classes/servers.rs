@@ -29,8 +29,9 @@ struct Entry {
     /// Ends the connection.
     cut: Arc<Notify>,
     last_cookie: u32,
-    serving: Vec<ClassObject>,
-    suspended: Vec<Registration>,
+    /// With the cookie of its registration.
+    serving: Vec<(u32, ClassObject)>,
+    suspended: Vec<(u32, Registration)>,
 }
 
 /// `RegisterClass`, as it came.
@@ -53,26 +54,27 @@ pub(super) struct Server {
 }
 
 impl Servers {
-    /// From now on this peer serves the class; answers the cookie of the registration.
-    pub(super) fn add(&self, peer: &Peer, object: ClassObject) -> Result<u32, Failure> {
-        self.enter(peer, |entry| {
-            if entry.serving.iter().any(|serving| serving.class == object.class) {
+    /// From now on this peer serves the class; answers the cookie of the registration. One that was
+    /// suspended keeps its own.
+    pub(super) fn add(&self, peer: &Peer, object: ClassObject, resumed: Option<u32>) -> Result<u32, Failure> {
+        self.enter(peer, |entry, cookie| {
+            if entry.serving.iter().any(|(_, serving)| serving.class == object.class) {
                 return Err(Failure::refused(common::CO_E_OBJISREG, "this server has registered the class already"));
             }
-            entry.serving.push(object);
+            entry.serving.push((resumed.unwrap_or(cookie), object));
             Ok(())
         })
     }
 
     /// Keeps a registration for [`Servers::take_suspended`].
     pub(super) fn suspend(&self, peer: &Peer, registration: Registration) -> Result<u32, Failure> {
-        self.enter(peer, |entry| {
-            entry.suspended.push(registration);
+        self.enter(peer, |entry, cookie| {
+            entry.suspended.push((cookie, registration));
             Ok(())
         })
     }
 
-    fn enter(&self, peer: &Peer, add: impl FnOnce(&mut Entry) -> Result<(), Failure>) -> Result<u32, Failure> {
+    fn enter(&self, peer: &Peer, add: impl FnOnce(&mut Entry, u32) -> Result<(), Failure>) -> Result<u32, Failure> {
         let mut servers = self.lock();
         let entry = servers.entry(peer.number).or_insert_with(|| Entry {
             peer_name: peer.unique_name(),
@@ -85,26 +87,40 @@ impl Servers {
         if entry.serving.len() + entry.suspended.len() >= MOST_CLASSES {
             return Err(Failure::refused(common::E_OUTOFMEMORY, format!("a server has at most {MOST_CLASSES} classes")));
         }
-        add(entry)?;
-        entry.last_cookie += 1;
-        Ok(entry.last_cookie)
+        let cookie = entry.last_cookie + 1;
+        add(entry, cookie)?;
+        entry.last_cookie = cookie;
+        Ok(cookie)
     }
 
-    pub(super) fn take_suspended(&self, peer: u64) -> Vec<Registration> {
+    pub(super) fn take_suspended(&self, peer: u64) -> Vec<(u32, Registration)> {
         self.lock().get_mut(&peer).map(|entry| std::mem::take(&mut entry.suspended)).unwrap_or_default()
     }
 
     /// The registration came to nothing.
     pub(super) fn remove(&self, connection: Connection, class: ClassId) {
         if let Some(entry) = self.lock().get_mut(&connection.0) {
-            entry.serving.retain(|object| object.class != class);
+            entry.serving.retain(|(_, object)| object.class != class);
         }
+    }
+
+    /// Forgets a registration; answers the class if it was served. `None` where there is no such
+    /// registration.
+    pub(super) fn revoke(&self, peer: u64, cookie: u32) -> Option<Option<ClassId>> {
+        let mut servers = self.lock();
+        let entry = servers.get_mut(&peer)?;
+        if let Some(at) = entry.suspended.iter().position(|(suspended, _)| *suspended == cookie) {
+            entry.suspended.remove(at);
+            return Some(None);
+        }
+        let at = entry.serving.iter().position(|(serving, _)| *serving == cookie)?;
+        Some(Some(entry.serving.remove(at).1.class))
     }
 
     pub(super) fn find(&self, connection: Connection, class: ClassId) -> Option<Server> {
         let servers = self.lock();
         let entry = servers.get(&connection.0)?;
-        let object = entry.serving.iter().find(|object| object.class == class)?;
+        let object = entry.serving.iter().map(|(_, object)| object).find(|object| object.class == class)?;
         Some(Server { peer_name: entry.peer_name.clone(), factory: object.factory.clone(), outbound: Arc::clone(&entry.outbound) })
     }
 
@@ -119,7 +135,7 @@ impl Servers {
 
     /// What each server serves.
     pub(super) fn classes(&self) -> Vec<Vec<ClassId>> {
-        let served = |entry: &Entry| entry.serving.iter().map(|object| object.class).collect::<Vec<_>>();
+        let served = |entry: &Entry| entry.serving.iter().map(|(_, object)| object.class).collect::<Vec<_>>();
         self.lock().values().map(served).filter(|classes| !classes.is_empty()).collect()
     }
 
@@ -131,7 +147,7 @@ impl Servers {
 impl ServerLink for Servers {
     fn request_shutdown(&self, connection: Connection) {
         let servers = self.lock();
-        let Some((entry, object)) = servers.get(&connection.0).and_then(|entry| Some((entry, entry.serving.first()?))) else { return };
+        let Some((entry, object)) = servers.get(&connection.0).and_then(|entry| Some((entry, &entry.serving.first()?.1))) else { return };
         match class_factory::shutdown(&entry.peer_name, &object.factory) {
             Ok(call) => entry.outbound.tell(call),
             Err(error) => tracing::error!(%error, "a call could not be written"),

@@ -19,6 +19,7 @@ pub(super) static INTERFACE: Interface = Interface {
     methods: &[
         method("RegisterClass", &[("token", "s"), ("clsid", "s"), ("factory", "o"), ("flags", "u")], &[("cookie", "u")]),
         method("ResumeClasses", &[], &[]),
+        method("RevokeClass", &[("cookie", "u")], &[]),
     ],
     properties: &[],
     signals: &[],
@@ -28,6 +29,7 @@ pub(super) async fn call(call: &Call<'_>) -> Answer {
     match call.member {
         "RegisterClass" => register_class(call).await,
         "ResumeClasses" => resume_classes(call).await,
+        "RevokeClass" => revoke_class(call),
         _ => Err(unanswered(call)),
     }
 }
@@ -45,5 +47,11 @@ async fn register_class(call: &Call<'_>) -> Answer {
 
 async fn resume_classes(call: &Call<'_>) -> Answer {
     available(call)?.resume(call.peer).await?;
+    call.answer(&())
+}
+
+fn revoke_class(call: &Call<'_>) -> Answer {
+    let (cookie,): (u32,) = call.arguments()?;
+    available(call)?.revoke(call.peer, cookie)?;
     call.answer(&())
 }

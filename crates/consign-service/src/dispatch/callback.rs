@@ -37,6 +37,12 @@ pub(crate) fn displaced(peer: &str, path: &ObjectPath<'_>, job: JobId) -> zbus::
     write(peer, path, "Displaced", Some(Flags::NO_REPLY_EXPECTED), &(job,))
 }
 
+/// What an object is told whose job has ended, when all was told of it.
+pub(crate) fn released(peer: &str, path: &ObjectPath<'_>, job: JobId) -> zbus::Result<Message> {
+    let job = ObjectPath::try_from(names::job_path(job))?;
+    write(peer, path, "Released", Some(Flags::NO_REPLY_EXPECTED), &(job,))
+}
+
 /// What an answer says. Whatever it is, it is one.
 pub(crate) fn told(answer: &Message) -> Told {
     let result = match answer.message_type() {

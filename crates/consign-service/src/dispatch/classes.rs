@@ -15,7 +15,7 @@ use super::{
     service_object::text,
     unanswered,
 };
-use crate::classes::{Classes, Unregister};
+use crate::classes::{Classes, Unregister, refused};
 
 const RECORD: &str = "(sissssssasuxsuuxtuxxis)";
 
@@ -33,8 +33,8 @@ pub(super) static INTERFACE: Interface = Interface {
     signals: &[],
 };
 
-/// How many class files a list holds: an answer stays below the limit of a message.
-const MOST_CLASSES: usize = 4096;
+/// What a list holds, in bytes: an answer stays below the limit of a message.
+const LONGEST_LIST: usize = 4 << 20;
 
 pub(super) async fn call(call: &Call<'_>) -> Answer {
     match call.member {
@@ -85,7 +85,13 @@ async fn unregister(call: &Call<'_>) -> Answer {
 async fn list(call: &Call<'_>) -> Answer {
     let classes = available(call)?;
     let entries = classes.entries().await?;
-    let records: Vec<_> = entries.iter().take(MOST_CLASSES).map(|entry| record(classes, entry)).collect();
+    let mut length = 0;
+    let fits = |record: &ClassRecord| {
+        length += 256 + record.file.len() + record.problem_sentence.len() + record.command.iter().map(|word| word.len() + 8).sum::<usize>();
+        length += record.name.len() + record.application.len() + record.failure_sentence.len();
+        length <= LONGEST_LIST
+    };
+    let records: Vec<_> = entries.iter().map(|entry| record(classes, entry)).take_while(fits).collect();
     call.answer(&(records,))
 }
 
@@ -109,7 +115,7 @@ async fn start(call: &Call<'_>) -> Answer {
     let (name,): (String,) = call.arguments()?;
     let classes = available(call)?;
     // Nobody uses it yet: its idle time begins.
-    drop(classes.activate(classes.resolve(name).await?).await?);
+    drop(classes.activate(classes.resolve(name).await?).await.map_err(refused)?);
     call.answer(&())
 }
 

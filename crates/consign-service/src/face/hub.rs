@@ -52,6 +52,8 @@ pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, m
                 mailboxes.post(job, ADDED);
             }
             Ok(JobEvent::Changed(job)) => mailboxes.post(job, CHANGED),
+            // It has ended for its subscribers already.
+            Ok(JobEvent::AllTold(_)) => {}
             Ok(JobEvent::Ended(job)) => {
                 live.remove(&job);
                 mailboxes.post(job, ENDED);

@@ -109,7 +109,10 @@ impl Serving {
     }
 
     fn take(&self, stream: UnixStream, connections: &mut JoinSet<()>, full: &mut bool) {
-        if connections.len() >= usize::try_from(self.settings.connections).unwrap_or(usize::MAX) {
+        // A server that is being started takes nobody's place: it was wanted before.
+        let clients = connections.len().saturating_sub(self.classes.connections());
+        let is_server = || stream.peer_cred().is_ok_and(|peer| peer.pid().is_some_and(|process| self.classes.is_starting(process)));
+        if clients >= usize::try_from(self.settings.connections).unwrap_or(usize::MAX) && !is_server() {
             // One line, not one for each that is refused.
             if !std::mem::replace(full, true) {
                 tracing::warn!(connections = connections.len(), "a connection was refused: there are as many as the settings allow");
@@ -174,7 +177,10 @@ impl Serving {
             self.lock.mark_ending();
             self.socket.unlink();
         }
+        let classes = Arc::clone(&self.classes);
         let orderly = async {
+            // Before connections close: their ends would be taken for those of receivers.
+            self.engine.stop_telling().await;
             // While they can still be asked. Those that do not go hear it from their connection.
             if timeout(self.settings.stop_grace, self.classes.shutdown()).await.is_err() {
                 tracing::warn!("servers of classes are cut off");
@@ -191,6 +197,7 @@ impl Serving {
             () = orderly => tracing::info!("ended"),
             () = self.signals.next() => tracing::warn!("ended at once"),
         }
+        classes.kill();
         // The lock goes last, with `self`.
     }
 }

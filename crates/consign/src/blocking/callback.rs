@@ -104,5 +104,6 @@ fn call(callback: &impl BackgroundCopyCallback, job: Job, called: Called) -> Hre
             callback.displaced(job);
             S_OK
         }
+        Called::Released => S_OK,
     }
 }

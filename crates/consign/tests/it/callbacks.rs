@@ -114,6 +114,25 @@ fn an_object_hears_of_files_of_the_end_and_of_errors() {
     });
 }
 
+#[test]
+fn an_object_is_let_go_when_its_job_has_ended_and_all_was_told() {
+    let (folder, files, server) = places();
+    limited(async {
+        let served = Served::start(folder.path()).await;
+        server.set("/a", Resource::new("abc"));
+        let client = served.client().await;
+        let job = job(&client, &server, "/a", &files).await;
+        job.set_auto_complete(AutoComplete::On).await.unwrap();
+        // Dropped with the object, by whoever keeps it.
+        let (recorder, mut heard) = Recorder::new();
+        job.set_notify_interface(recorder).await.unwrap();
+        job.resume().await.unwrap();
+        assert!(matches!(heard.recv().await, Some(Heard::Transferred(_))));
+        assert_eq!(heard.recv().await, None, "the client keeps nothing of it");
+        served.stop().await;
+    });
+}
+
 /// Completes the job, clears itself, and drops whatever handle the test gave it.
 struct Everything {
     handle: Mutex<Option<(Client, Job)>>,

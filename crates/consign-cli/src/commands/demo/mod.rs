@@ -1,4 +1,4 @@
-//! `consign demo`: the whole story on this machine, offline, in half a minute.
+//! `consign demo`: the whole story on this machine, offline, in ten seconds.
 //!
 //! Everything in it is real: the service, its state, the kill, the server that is started. It owns a
 //! folder, a service and a web server, and takes all of them away however it ends. It must not touch

@@ -223,3 +223,25 @@ fn where_the_settings_allow_it_a_server_started_by_hand_serves() {
         bench.end().await;
     });
 }
+
+#[test]
+fn a_registration_that_is_revoked_serves_no_more() {
+    limited(async {
+        let bench = Bench::with(|settings| settings.policy.hand_started_servers = HandStartedRule::Allow).await;
+        bench.register("completes").await;
+        let (bus, registered) = register_by_hand(&bench, "", class(), names::REGCLS_MULTIPLEUSE).await;
+        let cookie = registered.unwrap();
+        let revoke = async |cookie: u32| {
+            let answer = bus.call_method(None::<()>, names::MANAGER_PATH, Some(names::ACTIVATION), "RevokeClass", &cookie).await;
+            answer.map(drop).map_err(|error| error.to_string())
+        };
+        assert!(revoke(cookie + 1).await.unwrap_err().contains("cookie"));
+        revoke(cookie).await.unwrap();
+        assert!(revoke(cookie).await.is_err(), "once is enough");
+        // Whoever wants the class now gets a server of its own.
+        bench.running_job("one").await;
+        assert_ne!(bench.heard(1).await[0].process, std::process::id());
+        drop(bus);
+        bench.end().await;
+    });
+}
