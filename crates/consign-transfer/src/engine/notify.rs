@@ -70,10 +70,18 @@ impl Service {
     /// Writes down that the owner has to be told; it happens after the commit.
     pub(super) fn keep_notice(&mut self, id: JobId, kind: NoticeKind) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let notice = Notice { id: self.next_notice, kind };
-        self.next_notice += 1;
-        entry.notices.push_back(notice);
-        self.batch.notices_added.push((id, notice));
+        // Files come before what becomes of the job. A fetch that ends after the error of another file is
+        // waited for, so nobody has heard of that error yet, and it can be another event.
+        let error = entry.notices.iter().position(|notice| notice.kind == NoticeKind::JobError);
+        let is_file = matches!(kind, NoticeKind::FileTransferred(_));
+        let later = error.filter(|_| is_file).and_then(|at| entry.notices.remove(at));
+        self.batch.notices_removed.extend(later.map(|notice| (id, notice)));
+        for kind in std::iter::once(kind).chain(later.map(|notice| notice.kind)) {
+            let notice = Notice { id: self.next_notice, kind };
+            self.next_notice += 1;
+            entry.notices.push_back(notice);
+            self.batch.notices_added.push((id, notice));
+        }
         self.to_tell.insert(id);
     }
 
@@ -141,6 +149,10 @@ impl Service {
         }
         let waits = entry.core.tell_again.is_some_and(|at| at > now);
         let stored = entry.first_notice();
+        if stored.is_some_and(|notice| notice.kind == NoticeKind::JobError) && entry.activity.fetching > 0 {
+            // Its last fetches may still bring files. Their end brings us back.
+            return;
+        }
         if let Some(notice) = stored.filter(|_| !waits) {
             let first = entry.ladder().first(notice.kind);
             self.climb(id, notice, first, None);

@@ -25,6 +25,7 @@ impl Service {
                 self.settling -= u32::from(entry.activity.settling.remove(&file));
                 if entry.activity.fetching == 0 {
                     self.quiet.push(job);
+                    self.to_tell.insert(job);
                 }
             }
             self.make_hungry(job);

@@ -346,6 +346,31 @@ fn rule_5_each_file_is_told_once_in_order_and_before_the_job() {
 }
 
 #[test]
+fn rule_5_files_that_are_still_arriving_come_before_the_error() {
+    check_told(settings(), async |bench, fake| {
+        let flags = Change::NotifyFlags(NotifyFlags::default() | NotifyFlags::FILE_TRANSFERRED);
+        for round in 0..10 {
+            let job = bench.job_with(&format!("{round}-0"), Resource::new("x"), vec![flags.clone()]).await;
+            for number in 1..40 {
+                let name = format!("{round}-{number}");
+                if number != 20 {
+                    bench.server.set(&format!("/{name}"), Resource::new("x"));
+                }
+                bench.add(job, &name).await.unwrap();
+            }
+            bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
+            bench.engine.resume(job).await.unwrap();
+            let of_job = |heard: &[Heard]| heard.iter().filter(|call| call.job == job).cloned().collect::<Vec<_>>();
+            let heard = fake.wait(|heard| of_job(heard).iter().any(|call| call.notice.kind == NoticeKind::JobError)).await;
+            all_heard(&bench, job).await;
+            let heard = of_job(&heard);
+            assert!(heard.is_sorted_by_key(|call| call.notice.id));
+            assert_eq!(of_job(&fake.heard()).len(), heard.len(), "nothing comes after the error");
+        }
+    });
+}
+
+#[test]
 fn rule_6_who_registers_late_hears_of_what_it_missed_with_its_id() {
     check_told(settings(), async |mut bench, fake| {
         let job = bench.job_with("a", Resource::new("x"), vec![]).await;
