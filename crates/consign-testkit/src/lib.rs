@@ -29,6 +29,7 @@ mod body;
 mod dice;
 mod nginx;
 mod process;
+mod trusted;
 
 pub use authority::{Authority, Certificate, Validity};
 pub use body::{Body, Difference, Pattern};
@@ -36,3 +37,4 @@ pub use dice::Dice;
 pub use nginx::Nginx;
 pub use process::Process;
 pub use server::{Close, Fault, Resource, Server};
+pub use trusted::{Trusted, trusted_folder};

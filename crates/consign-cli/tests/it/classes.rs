@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::setup::{LIMIT, Setup, Trusted};
+use crate::setup::{LIMIT, Setup, trusted_program};
 
 const CLASS: &str = "6f7c1d8e-2b0a-4a55-9d3b-0c6a1e5f4b27";
 
@@ -199,9 +199,10 @@ fn a_class_that_a_job_uses_is_not_unregistered_without_force() {
 
 #[test]
 fn servers_are_started_and_stopped() {
-    let (setup, program) = (Setup::new(), Trusted::find());
+    let (setup, program) = (Setup::new(), trusted_program());
     let heard = setup.out().join("heard");
-    let serve = ["class", "register", "--clsid", CLASS, "--progid", "Demo", "--exec", program.text(), "demo-server", CLASS];
+    let serve =
+        ["class", "register", "--clsid", CLASS, "--progid", "Demo", "--exec", program.path().to_str().unwrap(), "demo-server", CLASS];
     setup.ok({
         let [a, b, c, d, e, f, g, h, i, j] = serve;
         [a, b, c, d, e, f, g, h, i, j, heard.to_str().unwrap()]

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::setup::{Running, Setup, Trusted};
+use crate::setup::{Running, Setup, trusted_program};
 
 /// A demonstration whose temporary folder is ours.
 struct Stage {
@@ -57,8 +57,8 @@ impl Stage {
 
 #[test]
 fn the_story_is_told_to_its_end() {
-    let (stage, program) = (Stage::new(), Trusted::find());
-    let ended = Running::start(&mut stage.command(&program.path, ["demo"])).end();
+    let (stage, program) = (Stage::new(), trusted_program());
+    let ended = Running::start(&mut stage.command(program.path(), ["demo"])).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     for part in ["1. A download", "was killed (SIGKILL)", "2. An event", "is transferred, and is now completed", "All 9 promises were kept"]
     {
@@ -71,8 +71,8 @@ fn the_story_is_told_to_its_end() {
 
 #[test]
 fn programs_read_a_step_in_each_line() {
-    let (stage, program) = (Stage::new(), Trusted::find());
-    let ended = Running::start(&mut stage.command(&program.path, ["demo", "--json"])).end();
+    let (stage, program) = (Stage::new(), trusted_program());
+    let ended = Running::start(&mut stage.command(program.path(), ["demo", "--json"])).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let steps: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).filter(|name| *name != "progress").collect();
@@ -112,9 +112,9 @@ fn programs_read_a_step_in_each_line() {
 
 #[test]
 fn an_interrupt_leaves_nothing_behind() {
-    let (stage, program) = (Stage::new(), Trusted::find());
+    let (stage, program) = (Stage::new(), trusted_program());
     for (line, signal) in [("web-server", Signal::INT), ("service-killed", Signal::TERM), ("client-left", Signal::HUP)] {
-        let mut demo = Running::start(&mut stage.command(&program.path, ["demo", "--json"]));
+        let mut demo = Running::start(&mut stage.command(program.path(), ["demo", "--json"]));
         demo.wait_for_answer(line);
         demo.signal(signal);
         let ended = demo.end();

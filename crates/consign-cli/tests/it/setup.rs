@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use consign_testkit::{Process, Server};
+use consign_testkit::{Process, Server, Trusted};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 
@@ -164,34 +164,6 @@ fn read_to_line(stream: &mut impl Read, read: &mut Vec<u8>, text: &str) {
 }
 
 /// The program, where no other user can write to it: only there does the service run it as a server.
-pub(crate) struct Trusted {
-    pub(crate) path: PathBuf,
-    /// Of a copy.
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl Trusted {
-    pub(crate) fn find() -> Self {
-        let built = PathBuf::from(env!("CARGO_BIN_EXE_consign")).canonicalize().unwrap();
-        if is_trusted(&built) {
-            return Self { path: built, _folder: None };
-        }
-        let home = std::env::home_dir().filter(|home| is_trusted(home));
-        let home = home.expect("neither the target folder nor HOME is safe from other users: programs in them are not run");
-        let folder = tempfile::Builder::new().prefix(".consign-test-").tempdir_in(home).unwrap();
-        let path = folder.path().join("consign");
-        std::fs::copy(built, &path).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        Self { path, _folder: Some(folder) }
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        self.path.to_str().unwrap()
-    }
-}
-
-/// Whether nobody but the user and root can write there or above.
-fn is_trusted(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    path.ancestors().all(|path| path.metadata().is_ok_and(|metadata| metadata.mode() & 0o022 == 0))
+pub(crate) fn trusted_program() -> Trusted {
+    Trusted::program(Path::new(env!("CARGO_BIN_EXE_consign"))).unwrap()
 }

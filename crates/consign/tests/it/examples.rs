@@ -2,21 +2,23 @@
 
 use std::process::{Command, Output, Stdio};
 
-use consign_testkit::Resource;
+use consign_testkit::{Resource, Trusted};
 
 use crate::setup::{Served, limited, places};
 
-/// Runs an example beside a service; answers what it printed, and the file that it fetched.
-async fn run(served: &Served, example: &str, url: String, file: &std::path::Path) -> Option<Output> {
+/// Runs an example beside a service; answers what came of it, and keeps the program as long as that.
+async fn run(served: &Served, example: &str, url: String, file: &std::path::Path) -> Option<(Output, Trusted)> {
     let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join(example);
     if !program.is_file() {
         eprintln!("passed over: {} is built by `cargo test` and by `cargo build --examples`", program.display());
         return None;
     }
-    let mut command = Command::new(program);
+    // The service starts it again.
+    let program = Trusted::program(&program).unwrap();
+    let mut command = Command::new(program.path());
     command.args([url.as_ref(), file.as_os_str()]).stdin(Stdio::null());
     command.env("CONSIGN_DIR", served.paths.runtime.parent().unwrap()).env_remove("CONSIGN_ACTIVATION_TOKEN");
-    Some(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+    Some((tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap(), program))
 }
 
 #[test]
@@ -25,11 +27,11 @@ fn notify_object() {
     server.set("/a", Resource::new("abc"));
     limited(async {
         let served = Served::start(folder.path()).await;
-        let Some(output) = run(&served, "notify_object", server.url("/a"), &files.join("a")).await else { return };
+        let Some((output, _program)) = run(&served, "notify_object", server.url("/a"), &files.join("a")).await else { return };
         assert!(output.status.success(), "{output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "event 1: transferred\n");
         assert_eq!(std::fs::read(files.join("a")).unwrap(), b"abc");
-        let Some(output) = run(&served, "notify_object", server.url("/missing"), &files.join("b")).await else { return };
+        let Some((output, _program)) = run(&served, "notify_object", server.url("/missing"), &files.join("b")).await else { return };
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         served.stop().await;
     });
@@ -41,7 +43,7 @@ fn notify_class() {
     server.set("/a", Resource::new("abc"));
     limited(async {
         let served = Served::start(folder.path()).await;
-        let Some(output) = run(&served, "notify_class", server.url("/a"), &files.join("a")).await else { return };
+        let Some((output, _program)) = run(&served, "notify_class", server.url("/a"), &files.join("a")).await else { return };
         assert!(output.status.success(), "{output:?}");
         let id = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
         // The program has ended; it is started again.

@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use consign::{Guid, Hresult, JobState, NotifyFlags, ServerState, common};
 use consign_service::HandStartedRule;
+use consign_testkit::trusted_folder;
 use consign_wire::names;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
@@ -45,17 +46,11 @@ fn program(folder: &Path, name: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A folder in which programs may lie.
-fn trusted_folder() -> tempfile::TempDir {
-    let beside = std::env::current_exe().unwrap();
-    tempfile::Builder::new().prefix(".consign-test-").tempdir_in(beside.parent().unwrap()).unwrap()
-}
-
 #[test]
 fn a_program_that_breaks_a_rule_is_not_registered() {
     limited(async {
         let bench = Bench::new().await;
-        let folder = trusted_folder();
+        let folder = trusted_folder().unwrap();
         let refused = async |program: &str| {
             let registered = bench.client.register_class(&format!("clsid = '{}'\nexec = ['{program}']\n", class())).await;
             registered.map_err(|error| error.code())
@@ -79,7 +74,7 @@ fn a_program_that_breaks_a_rule_is_not_registered() {
 fn a_program_is_checked_again_when_it_is_set_and_when_it_is_run() {
     limited(async {
         let bench = Bench::new().await;
-        let folder = trusted_folder();
+        let folder = trusted_folder().unwrap();
         let path = program(folder.path(), "program");
         bench.client.register_class(&format!("clsid = '{}'\nexec = ['{path}']\n", class())).await.unwrap();
         let job = bench.job("one", NotifyFlags::default()).await;
