@@ -121,6 +121,11 @@ proptest! {
                     Action::Notify(Notification::JobModification) | Action::WithdrawNotifications | Action::ForgetInvalidFile => {}
                 }
             }
+            let tells_of_itself = |job: &Job| matches!(job.shown_state(), JobState::Transferred | JobState::Error);
+            if tells_of_itself(&job) && job.shown_state() != before.shown_state() && !matches!(event, Event::FileTransferred(_)) {
+                let modification = Action::Notify(Notification::JobModification);
+                prop_assert!(!decided.actions.contains(&modification), "the change into it has a method of its own: {event:?}");
+            }
             prop_assert_eq!(job.running(), running, "what the state says runs is what runs");
             if before.is_final() {
                 prop_assert_eq!(&job, &before, "a final job never changes");

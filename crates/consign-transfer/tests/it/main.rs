@@ -11,5 +11,6 @@ mod life;
 mod namespace;
 mod network;
 mod notify;
+mod notify_rows;
 mod restart;
 mod turns;

@@ -20,15 +20,15 @@ use tokio::sync::watch;
 
 use crate::bench::{Bench, check_told, settings};
 
-const OBJECT: ObjectId = ObjectId(1);
-const CLASS: Guid = Guid::from_bytes([9; 16]);
+pub(crate) const OBJECT: ObjectId = ObjectId(1);
+pub(crate) const CLASS: Guid = Guid::from_bytes([9; 16]);
 
 /// One call, as a receiver sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Heard {
-    job: JobId,
-    notice: Notice,
-    receiver: Receiver,
+pub(crate) struct Heard {
+    pub(crate) job: JobId,
+    pub(crate) notice: Notice,
+    pub(crate) receiver: Receiver,
 }
 
 /// Receivers that write down what they hear and answer as they are told to.
@@ -39,14 +39,14 @@ pub(crate) struct Fake {
 }
 
 #[derive(Clone, Debug)]
-enum Answer {
+pub(crate) enum Answer {
     Now(Told),
     /// Once the test says so.
     When(Arc<tokio::sync::Notify>, Told),
     Never,
 }
 
-fn answered(result: Hresult) -> Answer {
+pub(crate) fn answered(result: Hresult) -> Answer {
     Answer::Now(Told::Answered { result, object: None })
 }
 
@@ -89,41 +89,41 @@ impl Fake {
     }
 
     /// The next answers of one rung; afterwards it answers `S_OK`.
-    fn script(&self, rung: &str, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn script(&self, rung: &str, answers: impl IntoIterator<Item = Answer>) {
         self.answers.lock().unwrap().entry(rung.into()).or_default().extend(answers);
     }
 
-    fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.heard.borrow().clone()
     }
 
-    async fn wait(&self, fits: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+    pub(crate) async fn wait(&self, fits: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
         self.heard.subscribe().wait_for(|heard| fits(heard)).await.unwrap().clone()
     }
 
-    async fn released(&self, objects: &[ObjectId]) {
+    pub(crate) async fn released(&self, objects: &[ObjectId]) {
         self.released.subscribe().wait_for(|released| released == objects).await.unwrap();
     }
 
-    async fn wait_for(&self, count: usize) -> Vec<Heard> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Heard> {
         self.wait(|heard| heard.len() >= count).await
     }
 }
 
-fn rungs(heard: &[Heard]) -> Vec<String> {
+pub(crate) fn rungs(heard: &[Heard]) -> Vec<String> {
     heard.iter().map(|call| rung(&call.receiver)).collect()
 }
 
-fn kinds(heard: &[Heard]) -> Vec<NoticeKind> {
+pub(crate) fn kinds(heard: &[Heard]) -> Vec<NoticeKind> {
     heard.iter().map(|call| call.notice.kind).collect()
 }
 
-fn line() -> Option<CommandLine> {
+pub(crate) fn line() -> Option<CommandLine> {
     Some(CommandLine { program: "/bin/true".into(), arguments: vec!["{job}".into()] })
 }
 
 /// A job that is told of by the object, and ends as the resource lets it.
-async fn told_job(bench: &Bench, name: &str, resource: Resource, changes: Vec<Change>) -> JobId {
+pub(crate) async fn told_job(bench: &Bench, name: &str, resource: Resource, changes: Vec<Change>) -> JobId {
     let job = bench.job_with(name, resource, changes).await;
     bench.engine.set_notify_interface(job, Some(OBJECT)).await.unwrap();
     bench.engine.resume(job).await.unwrap();
@@ -131,7 +131,7 @@ async fn told_job(bench: &Bench, name: &str, resource: Resource, changes: Vec<Ch
 }
 
 /// Waits until nobody has anything left to hear.
-async fn all_heard(bench: &Bench, job: JobId) {
+pub(crate) async fn all_heard(bench: &Bench, job: JobId) {
     loop {
         if bench.engine.job(job).await.unwrap().notices_pending == 0 {
             return;
