@@ -39,7 +39,10 @@ async fn children(call: &Call<'_>, object: Object) -> Result<Vec<String>, CallEr
     let engine = &call.shared.engine;
     match object {
         Object::Node(names) => Ok(names.iter().map(|name| (*name).to_owned()).collect()),
-        Object::Jobs => Ok(engine.jobs(Listing::Live).await?.iter().take(MOST_CHILDREN).map(|view| view.id.guid().simple()).collect()),
+        Object::Jobs => {
+            let (jobs, _) = engine.page_of_jobs(Listing::Live, 0..MOST_CHILDREN).await?;
+            Ok(jobs.iter().map(|view| view.id.guid().simple()).collect())
+        }
         // A job that does not exist is not described.
         Object::Job(job) => engine.job(job).await.map(|_| Vec::new()).map_err(Into::into),
         Object::Manager | Object::Bus => Ok(Vec::new()),

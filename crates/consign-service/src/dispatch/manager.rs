@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consign_bits::{Failure, JobId, JobType, bits, describe};
 use consign_core::{Hresult, common};
-use consign_transfer::{JobView, Listing, NewJob};
+use consign_transfer::{Listing, NewJob};
 use consign_wire::{JobRecord, names};
 
 use super::{
@@ -88,26 +88,25 @@ async fn find_job(call: &Call<'_>) -> Answer {
 
 async fn enum_jobs(call: &Call<'_>) -> Answer {
     let (flags,): (u32,) = call.arguments()?;
-    let jobs = listed(call, flags).await?;
+    let jobs = call.shared.engine.jobs(listing(flags)?).await?;
     call.answer(&(jobs.iter().map(record::object_path).collect::<Result<Vec<_>, _>>()?,))
 }
 
 async fn list_jobs(call: &Call<'_>) -> Answer {
     let (flags, start, count): (u32, u32, u32) = call.arguments()?;
-    let jobs = listed(call, flags).await?;
-    let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
     let (start, count) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(count).unwrap_or(usize::MAX));
-    let page: Vec<JobRecord> = jobs.iter().skip(start).take(count.min(MOST_JOBS)).map(record::job).collect::<Result<_, _>>()?;
-    call.answer(&(page, total))
+    let page = start..start.saturating_add(count.min(MOST_JOBS));
+    let (jobs, total) = call.shared.engine.page_of_jobs(listing(flags)?, page).await?;
+    let page: Vec<JobRecord> = jobs.iter().map(record::job).collect::<Result<_, _>>()?;
+    call.answer(&(page, u32::try_from(total).unwrap_or(u32::MAX)))
 }
 
-async fn listed(call: &Call<'_>, flags: u32) -> Result<Vec<JobView>, CallError> {
-    let listing = match flags & !names::ENUM_ALL_USERS {
-        0 => Listing::Live,
-        names::ENUM_FINISHED => Listing::All,
-        _ => return Err(Failure::refused(common::E_INVALIDARG, "the flags have an unknown bit").into()),
-    };
-    Ok(call.shared.engine.jobs(listing).await?)
+fn listing(flags: u32) -> Result<Listing, CallError> {
+    match flags & !names::ENUM_ALL_USERS {
+        0 => Ok(Listing::Live),
+        names::ENUM_FINISHED => Ok(Listing::All),
+        _ => Err(Failure::refused(common::E_INVALIDARG, "the flags have an unknown bit").into()),
+    }
 }
 
 fn get_error_description(call: &Call<'_>) -> Answer {

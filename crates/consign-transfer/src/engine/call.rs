@@ -1,5 +1,7 @@
 //! The calls, one for one.
 
+use std::ops::Range;
+
 use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits};
 use consign_core::{
     Guid, Hresult,
@@ -43,7 +45,7 @@ impl Service {
             Command::Validate(job, file, validity, reply) => self.answer(reply, |service| service.validate(job, file, validity)),
             Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
             Command::Files(job, start, count, reply) => self.read(reply, move |service| service.files(job, start, count)),
-            Command::Jobs(listing, reply) => self.read(reply, move |service| Ok(service.list(listing))),
+            Command::Jobs(listing, page, reply) => self.read(reply, move |service| Ok(service.list(listing, page))),
             Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
             Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
             Command::StopTelling(reply) => self.answer(reply, |service| {
@@ -235,10 +237,18 @@ impl Service {
         Ok(numbered.map(|(index, file)| view::file(index, file)).collect())
     }
 
-    fn list(&self, listing: Listing) -> Vec<JobView> {
+    fn list(&self, listing: Listing, page: Range<usize>) -> (Vec<JobView>, usize) {
         let before = self.background_job();
         let all = self.order.values().filter_map(|id| self.jobs.get(id));
-        all.filter(|entry| listing == Listing::All || !entry.core.is_final()).map(|entry| view::job(entry, before)).collect()
+        let mut total = 0;
+        let mut views = Vec::new();
+        for entry in all.filter(|entry| listing == Listing::All || !entry.core.is_final()) {
+            if page.contains(&total) {
+                views.push(view::job(entry, before));
+            }
+            total += 1;
+        }
+        (views, total)
     }
 
     /// The background job whose turn it is.
@@ -256,7 +266,7 @@ impl Service {
         for live in [true, false] {
             let fits = |entry: &&Entry| {
                 entry.core.is_final() != live
-                    && (entry.core.display_name == text || by_id && entry.core.id.guid().simple().starts_with(&wanted))
+                    && (entry.core.display_name == text || by_id && begins_with(entry.core.id.guid().as_bytes(), wanted.as_bytes()))
             };
             let found: Vec<&Entry> =
                 self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref)).filter(fits).take(6).collect();
@@ -299,5 +309,27 @@ impl Service {
         }
         let now = self.now().monotonic;
         self.index.deadlines.first().map_or(Due::Now, |(at, _)| Due::In(at.since(now)))
+    }
+}
+
+/// Whether the hexadecimal digits of an id begin with these, which are in lower case.
+fn begins_with(id: &[u8; 16], digits: &[u8]) -> bool {
+    let nibbles = id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let written = nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]);
+    digits.len() <= 32 && written.zip(digits).all(|(one, other)| one == *other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_an_id_is_found() {
+        let guid: Guid = "97184d0f-f7ef-413a-8c6d-c1745018b2e9".parse().unwrap();
+        for (digits, fits) in
+            [("9718", true), ("97184d0ff7ef413a8c6dc1745018b2e9", true), ("97184d0ff7ef413a8c6dc1745018b2e90", false), ("9719", false)]
+        {
+            assert_eq!(begins_with(guid.as_bytes(), digits.as_bytes()), fits, "{digits}");
+        }
     }
 }

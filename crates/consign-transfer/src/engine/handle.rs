@@ -1,6 +1,6 @@
 //! The handle: how callers reach the engine.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use consign_bits::{Failure, JobId};
 use consign_core::{Clock, Hresult, Paths, common, random::Random};
@@ -53,7 +53,7 @@ pub(super) enum Command {
     Validate(JobId, u32, Validity, Reply<Hresult>),
     Job(JobId, Reply<JobView>),
     Files(JobId, u32, u32, Reply<Vec<FileView>>),
-    Jobs(Listing, Reply<Vec<JobView>>),
+    Jobs(Listing, Range<usize>, Reply<(Vec<JobView>, usize)>),
     Find(String, Reply<JobId>),
     Status(Reply<EngineStatus>),
     StopTelling(Reply<()>),
@@ -192,7 +192,15 @@ impl Engine {
     /// # Errors
     /// Only when the engine has ended.
     pub async fn jobs(&self, listing: Listing) -> Result<Vec<JobView>, Failure> {
-        self.call(|reply| Command::Jobs(listing, reply)).await
+        self.page_of_jobs(listing, 0..usize::MAX).await.map(|(jobs, _)| jobs)
+    }
+
+    /// Those of [`Engine::jobs`] from a place on to another, and how many there are in all.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn page_of_jobs(&self, listing: Listing, page: Range<usize>) -> Result<(Vec<JobView>, usize), Failure> {
+        self.call(|reply| Command::Jobs(listing, page, reply)).await
     }
 
     /// The job with this id, with an id that begins so, or with this display name, live ones
