@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use consign_testkit::{Resource, Server};
+use consign_testkit::{Resource, Server, trusted_folder};
 
 use crate::{
     support::{Service, eventually, has_tool},
@@ -16,6 +16,33 @@ struct Bench {
     service: Service,
     web: Server,
     folder: tempfile::TempDir,
+    interpreter: Interpreter,
+}
+
+/// A Python that may be run as a server: where nobody else can write to it.
+struct Interpreter(tempfile::TempDir);
+
+impl Interpreter {
+    /// One that has what the other one has.
+    fn new() -> Self {
+        let folder = trusted_folder().unwrap();
+        let venv = folder.path().join("venv");
+        let made = Command::new(python()).args(["-m", "venv", "--without-pip"]).arg(&venv).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let print = |program: &std::path::Path, script: &str| {
+            let output = Command::new(program).args(["-c", script]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let interpreter = Self(folder);
+        let packages = print(python().as_ref(), "import jeepney, os; print(os.path.dirname(os.path.dirname(jeepney.__file__)))");
+        let own = print(&interpreter.path(), "import sysconfig; print(sysconfig.get_path('purelib'))");
+        fs::write(format!("{own}/packages.pth"), packages).unwrap();
+        interpreter
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("venv/bin/python")
+    }
 }
 
 impl Bench {
@@ -26,12 +53,12 @@ impl Bench {
         }
         let web = Server::start().unwrap();
         web.set("/a", Resource::new("abc"));
-        Some(Self { service: Service::start(), web, folder: tempfile::tempdir().unwrap() })
+        Some(Self { service: Service::start(), web, folder: tempfile::tempdir().unwrap(), interpreter: Interpreter::new() })
     }
 
     fn run(&self, example: &str, path: &str) -> Output {
         let script = format!("{}/../../examples/python/{example}", env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new(python());
+        let mut command = Command::new(self.interpreter.path());
         command.args([&script, &self.web.url(path), "out"]).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env("CONSIGN_SOCKET", self.service.paths.socket()).env_remove("CONSIGN_ACTIVATION_TOKEN").output().unwrap()
     }
