@@ -180,6 +180,12 @@ pub(super) enum Afterwards {
 }
 
 impl Entry {
+    /// Whether nothing is under way for the job.
+    pub(super) fn is_quiet(&self) -> bool {
+        let activity = &self.activity;
+        !self.core.cleanup_pending && activity.fetching == 0 && activity.waiting.is_empty() && activity.call.is_none()
+    }
+
     /// What all fetches of the job have in common.
     pub(super) fn context(&self) -> JobContext {
         JobContext {

@@ -431,6 +431,14 @@ impl Entry {
         self.notices.iter().find(|notice| notice.kind.is_wanted(flags) && is_for_it(notice.kind)).copied()
     }
 
+    /// Whether there is something to tell, and somebody who can be told. What nobody can be told of waits
+    /// for whoever registers, as long as the job is remembered anyway.
+    pub(super) fn has_to_tell(&self) -> bool {
+        let ladder = self.ladder();
+        let somebody = ladder.object.is_some() || ladder.class.is_some() || ladder.command_line.is_some();
+        somebody && self.first_notice().is_some()
+    }
+
     fn ladder(&self) -> Ladder {
         Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
     }

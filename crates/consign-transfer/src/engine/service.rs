@@ -95,6 +95,8 @@ pub(super) struct Service {
     pub(super) telling: JoinSet<()>,
     /// Whether owners are told no more: the service ends.
     pub(super) silent: bool,
+    /// The final job that was last looked at, whether it can be forgotten.
+    pub(super) forgotten_to: (i64, JobId),
     pub(super) next_notice: u64,
     /// Jobs of which no fetch is under way any more: what waits for that is done after the commit.
     pub(super) quiet: Vec<JobId>,

@@ -2,12 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    ops::Bound,
     path::PathBuf,
     time::Duration,
 };
 
 use consign_bits::{ErrorContext, Failure, JobId};
-use consign_core::{clock::Monotonic, common, filesystem::network_file_system, paths::private_folder};
+use consign_core::{Guid, clock::Monotonic, common, filesystem::network_file_system, paths::private_folder};
 use consign_store::{Opening, Store};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
@@ -157,6 +158,7 @@ fn open(
         callees,
         telling: JoinSet::new(),
         silent: false,
+        forgotten_to: (i64::MIN, JobId::new(Guid::NULL)),
         next_notice: stored.next_notice,
         quiet: Vec::new(),
         probing: None,
@@ -213,29 +215,36 @@ impl Service {
         let _ = self.step(id, Event::ServiceStarted);
     }
 
-    /// Final jobs are remembered for a while, then not at all. One of which somebody has still to hear
+    /// Final jobs are remembered for a while, then not at all. One that somebody has still to hear of
     /// is remembered for its time, however many there are.
     pub(super) fn forget_old_jobs(&mut self) {
         let oldest = self.now().wall.as_millis().saturating_sub(i64::from(self.settings.jobs.history) * 1000);
-        let surplus = self.index.ended.len().saturating_sub(self.settings.jobs.history_length as usize);
-        let old = self.index.ended.iter().enumerate().take_while(|(rank, (at, _))| *rank < surplus || *at < oldest);
-        let forgotten = old.filter_map(|(_, (at, id))| {
-            let entry = self.jobs.get(id)?;
-            let is_quiet = !entry.core.cleanup_pending
-                && entry.activity.fetching == 0
-                && entry.activity.waiting.is_empty()
-                && entry.activity.call.is_none();
-            let unheard = entry.notices.iter().filter(|notice| notice.kind.is_wanted(entry.core.notify_flags)).count();
-            let is_old = *at < oldest;
-            if is_quiet && is_old && unheard > 0 {
-                tracing::warn!(job = %id, notices = unheard, "forgotten: nobody has heard of it for as long as jobs.history allows");
+        let mut surplus = self.index.ended.len().saturating_sub(self.settings.jobs.history_length as usize);
+        let old = self.index.ended.iter().take_while(|(at, _)| *at < oldest).take(MOST_LOOKED_AT).copied();
+        // Those that cannot be forgotten yet are not looked at again each time: we go on behind them.
+        let behind = self.index.ended.range((Bound::Excluded(self.forgotten_to), Bound::Unbounded));
+        let next = behind.chain(self.index.ended.range(..=self.forgotten_to)).take(if surplus > 0 { MOST_LOOKED_AT } else { 0 }).copied();
+        for (at, id) in old.chain(next).collect::<Vec<_>>() {
+            let is_old = at < oldest;
+            if !is_old && surplus == 0 {
+                break;
             }
-            (is_quiet && (is_old || unheard == 0)).then_some(*id)
-        });
-        for id in forgotten.collect::<Vec<JobId>>() {
+            self.forgotten_to = (at, id);
+            let Some(entry) = self.jobs.get(&id).filter(|entry| entry.is_quiet()) else { continue };
+            if entry.has_to_tell() {
+                if !is_old {
+                    continue;
+                }
+                tracing::warn!(job = %id, "forgotten: nobody has heard of it for as long as jobs.history allows");
+            }
             self.batch.cores.remove(&id);
             self.batch.files.retain(|(job, _)| *job != id);
-            self.batch.removed.insert(id);
+            if self.batch.removed.insert(id) {
+                surplus = surplus.saturating_sub(1);
+            }
         }
     }
 }
+
+/// How many final jobs are looked at in one round, whether they can be forgotten.
+const MOST_LOOKED_AT: usize = 64;
