@@ -6,8 +6,8 @@ use std::{
     fmt,
 };
 
-/// Names and values. Kept of the service's own: `PATH`, `HOME`, `LANG` and `XDG_*`; everything else
-/// is put in by name.
+/// Names and values. Kept of the service's own: `PATH`, `HOME`, `LANG`, `XDG_*` and where the session
+/// bus is; everything else is put in by name.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
@@ -17,8 +17,10 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 impl Environment {
     /// What is kept of `variables`, for example `std::env::vars_os()`.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let kept =
-            |name: &OsStr| matches!(name.as_encoded_bytes(), b"PATH" | b"HOME" | b"LANG") || name.as_encoded_bytes().starts_with(b"XDG_");
+        let kept = |name: &OsStr| {
+            matches!(name.as_encoded_bytes(), b"PATH" | b"HOME" | b"LANG" | b"DBUS_SESSION_BUS_ADDRESS")
+                || name.as_encoded_bytes().starts_with(b"XDG_")
+        };
         let mut environment: BTreeMap<_, _> = variables.into_iter().filter(|(name, _)| kept(name)).collect();
         environment.entry("PATH".into()).or_insert_with(|| PATH.into());
         Self(environment)

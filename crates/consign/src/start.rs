@@ -161,12 +161,29 @@ async fn run(program: &'static str, arguments: Vec<OsString>) -> bool {
 /// What the service gets of our environment: who the user is, where things are, how to speak. Not
 /// the proxy variables: a job brings those of its own client.
 fn service_environment(paths: &Paths) -> Option<Vec<(OsString, OsString)>> {
-    const PASSED_ON: &[&str] =
-        &["CONSIGN_LOG", "HOME", "LANG", "LOGNAME", "PATH", "RUST_BACKTRACE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER"];
+    const PASSED_ON: &[&str] = &[
+        "CONSIGN_LOG",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "HOME",
+        "LANG",
+        "LOGNAME",
+        "PATH",
+        "RUST_BACKTRACE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    ];
     let mut environment: Vec<(OsString, OsString)> =
         PASSED_ON.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?))).collect();
     environment.extend(env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LC_")));
-    environment.extend(folder_variables(paths)?);
+    let folders = folder_variables(paths)?;
+    // Where the user's service manager and session bus are found, for classes that they start.
+    if folders.iter().any(|(name, _)| name == "CONSIGN_DIR") {
+        environment.extend(env::var_os("XDG_RUNTIME_DIR").map(|folder| ("XDG_RUNTIME_DIR".into(), folder)));
+    }
+    environment.extend(folders);
     Some(environment)
 }
 
