@@ -191,3 +191,15 @@ fn a_reader_that_leaves_is_no_failure() {
     let output = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
 }
+
+#[test]
+fn a_job_says_why_nobody_has_heard_of_it() {
+    let setup = Setup::new();
+    setup.server.set("/file", consign_testkit::Resource::new("abc"));
+    let job = setup.ok(["job", "create", "quiet"]).trim().to_owned();
+    setup.ok(["job", "add", &job, &setup.server.url("/file"), setup.out().join("file").to_str().unwrap()]);
+    setup.ok(["job", "resume", &job]);
+    let shown = setup.wait_for_state(&job, "transferred");
+    assert!(shown["not_told_because"].as_str().unwrap().contains("nobody is there"), "{shown}");
+    assert!(setup.ok(["job", "show", &job]).contains("Not told because:"));
+}

@@ -9,15 +9,15 @@ use std::{
 };
 
 use consign::{
-    AutoComplete, BackgroundCopyCallback, Change, Client, CommandLine, EventId, Guid, Hresult, Job, JobError, JobOptions, JobSnapshot,
-    JobState, JobType, NotifyFlags, PeerAvailability, Priority, Validity, bits, blocking, common,
+    AutoComplete, BackgroundCopyCallback, Change, Client, CommandLine, EventId, Guid, Hresult, Job, JobError, JobOptions, JobState,
+    JobType, NotifyFlags, PeerAvailability, Priority, Validity, bits, blocking, common,
     common::{E_FAIL, S_OK},
 };
 use consign_testkit::{Resource, Server};
 use tokio::sync::{Mutex, mpsc};
 use zbus::message::Type;
 
-use crate::setup::{Served, limited, limited_to, places};
+use crate::setup::{Served, limited, limited_to, places, until};
 
 /// What an object heard.
 #[derive(Debug, PartialEq)]
@@ -67,17 +67,6 @@ async fn job(client: &Client, server: &Server, path: &str, files: &std::path::Pa
     let job = client.create_job(path, JobType::Download).await.unwrap();
     job.add_file(server.url(path), files.join(path.trim_start_matches('/'))).await.unwrap();
     job
-}
-
-async fn until(job: &Job, enough: impl Fn(&JobSnapshot) -> bool + Send) -> JobSnapshot {
-    let mut changes = job.changes().await.unwrap();
-    while let Some(snapshot) = changes.next().await {
-        let snapshot = snapshot.unwrap();
-        if enough(&snapshot) {
-            return snapshot;
-        }
-    }
-    panic!("the job ended before");
 }
 
 #[test]

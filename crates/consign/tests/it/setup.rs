@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use consign::{Client, ConnectOptions, Paths, StartPolicy};
+use consign::{Client, ConnectOptions, Job, JobSnapshot, Paths, StartPolicy};
 use consign_service::{Classes, Face, Facts, Patience, StopPolicy};
 use consign_testkit::Server;
 use consign_transfer::{Engine, EngineOptions};
@@ -109,4 +109,16 @@ pub(crate) fn places() -> (tempfile::TempDir, std::path::PathBuf, Server) {
     let files = folder.path().canonicalize().unwrap().join("files");
     std::fs::create_dir(&files).unwrap();
     (folder, files, Server::start().unwrap())
+}
+
+/// Follows the job until it is as wanted; one that ends before never is.
+pub(crate) async fn until(job: &Job, enough: impl Fn(&JobSnapshot) -> bool + Send) -> JobSnapshot {
+    let mut changes = job.changes().await.unwrap();
+    while let Some(snapshot) = changes.next().await {
+        let snapshot = snapshot.unwrap();
+        if enough(&snapshot) {
+            return snapshot;
+        }
+    }
+    panic!("the job ended before");
 }

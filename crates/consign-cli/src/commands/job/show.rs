@@ -106,6 +106,8 @@ fn facts(job: &JobSnapshot, class: Option<&str>, calendar: &Calendar, now: Times
     }
     if job.notices_pending > 0 {
         facts.push(("Not told yet", job.notices_pending.to_string()));
+        facts.extend(job.not_told_because.as_ref().map(|reason| ("Not told because", shown(reason))));
+        facts.extend(job.next_notification.map(|time| ("Told again", calendar.short(time, now))));
     }
     facts
 }

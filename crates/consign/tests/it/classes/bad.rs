@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use zbus::{ObjectPath, message::Type};
 
-use super::{Bench, class, other_class, pause, until, until_gone};
-use crate::setup::limited;
+use super::{Bench, class, other_class, pause, until_gone};
+use crate::setup::{limited, until};
 
 /// Servers that do not use the library as it is meant.
 pub(super) async fn misbehave(role: &str, class: Guid, token: &str) {

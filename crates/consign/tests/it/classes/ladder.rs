@@ -7,8 +7,8 @@ use consign::{
 use consign_testkit::{Fault, Resource};
 use tokio::sync::mpsc;
 
-use super::{Bench, class, ended, other_class, pause, until, until_gone};
-use crate::setup::limited;
+use super::{Bench, class, ended, other_class, pause, until_gone};
+use crate::setup::{limited, until};
 
 /// Tells the test that it was called.
 struct Recorder(mpsc::UnboundedSender<u64>);

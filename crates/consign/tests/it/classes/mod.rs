@@ -13,7 +13,7 @@ use std::{
 use consign::{Change, Client, Guid, Job, JobOptions, JobSnapshot, JobType, NotifyFlags};
 use consign_testkit::{Resource, Server};
 
-use crate::setup::{Served, places};
+use crate::setup::{Served, places, until};
 
 /// The class that tests use.
 fn class() -> Guid {
@@ -131,17 +131,6 @@ fn read_log(log: &Path) -> Vec<Line> {
         Line { process: process.parse().unwrap(), object: object.parse().unwrap(), method, job, event: event.parse().unwrap() }
     };
     whole.lines().map(read).collect()
-}
-
-async fn until(job: &Job, enough: impl Fn(&JobSnapshot) -> bool + Send) -> JobSnapshot {
-    let mut changes = job.changes().await.unwrap();
-    while let Some(snapshot) = changes.next().await {
-        let snapshot = snapshot.unwrap();
-        if enough(&snapshot) {
-            return snapshot;
-        }
-    }
-    panic!("the job ended before");
 }
 
 /// Waits until the job is completed or cancelled.
