@@ -1,0 +1,20 @@
+//! Queued calls: what an interface is to a Rust program, how calls on it are recorded, and how they are
+//! played on a component.
+//!
+//! Nothing in here talks to anybody. The recorder is sent, and messages come to the player, elsewhere.
+
+mod component;
+mod described;
+mod interface;
+mod playback;
+mod playback_control;
+mod recorder;
+
+pub(crate) use described::levels;
+
+pub use component::{Component, PlayFailure, Played, Player};
+pub use described::{Arguments, Described, not_a_member, play};
+pub use interface::{Dispatch, Interface};
+pub use playback::{Playback, PlayedMessage};
+pub use playback_control::{FinalRetry, IID_IPLAYBACKCONTROL, PlaybackControl};
+pub use recorder::Recorder;
