@@ -114,6 +114,7 @@ pub mod common {
         RPC_E_SERVER_DIED = 0x8001_0007, "the server has died; the call may have been carried out";
         RPC_E_SERVERFAULT = 0x8001_0105, "the server failed in the middle of the call";
         RPC_E_TIMEOUT = 0x8001_011F, "the call took longer than it may";
+        STG_E_MEDIUMFULL = 0x8003_0070, "there is no room left in the stream";
         DISP_E_MEMBERNOTFOUND = 0x8002_0003, "the interface has no method of this name";
         DISP_E_TYPEMISMATCH = 0x8002_0005, "an argument has another type than the method's parameter";
         DISP_E_OVERFLOW = 0x8002_000A, "a number is too large or too small for its type";

@@ -4,12 +4,15 @@
 
 mod hresult;
 
+pub mod automation;
 pub mod calls;
 pub mod clock;
 pub mod filesystem;
 pub mod guid;
 pub mod interface;
 pub mod marshal;
+pub mod moniker;
+pub mod objects;
 pub mod paths;
 pub mod queueable;
 pub mod random;
@@ -19,5 +22,7 @@ pub use clock::{Clock, Now, SystemClock, Timestamp};
 pub use guid::Guid;
 pub use hresult::{Hresult, HresultEntry, common};
 pub use interface::Interface;
+pub use moniker::Moniker;
+pub use objects::{Object, PersistError, PersistStream, Persisted, RecorderMoniker};
 pub use paths::Paths;
 pub use queueable::{Playable, Queueable};

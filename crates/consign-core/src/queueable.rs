@@ -1,7 +1,7 @@
 //! Rust types that a queued call can carry.
 
 use crate::{
-    Guid,
+    Guid, Hresult,
     interface::{StringForm, Type},
     marshal::{Malformed, Reader, Writer},
 };
@@ -21,6 +21,9 @@ pub trait Queueable {
 
     /// The alignment of its D-Bus type: 1, 2, 4 or 8.
     const ALIGNMENT: usize;
+
+    /// How deep its type is nested. A type that holds itself has no depth, and does not compile.
+    const LEVELS: usize = 1;
 
     /// Appends it as its type's signature says.
     fn write(&self, writer: &mut Writer);
@@ -153,6 +156,24 @@ impl Playable for f32 {
     }
 }
 
+impl Queueable for Hresult {
+    fn kind() -> Type {
+        Type::Hresult
+    }
+
+    const ALIGNMENT: usize = 4;
+
+    fn write(&self, writer: &mut Writer) {
+        writer.i32(self.as_i32());
+    }
+}
+
+impl Playable for Hresult {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.i32().map(Self::from_i32)
+    }
+}
+
 impl Queueable for Guid {
     fn kind() -> Type {
         Type::Guid
@@ -208,6 +229,7 @@ impl<T: Queueable> Queueable for [T] {
     }
 
     const ALIGNMENT: usize = 4;
+    const LEVELS: usize = 1 + T::LEVELS;
 
     fn write(&self, writer: &mut Writer) {
         T::write_elements(self, writer);
@@ -220,6 +242,7 @@ impl<T: Queueable> Queueable for Vec<T> {
     }
 
     const ALIGNMENT: usize = 4;
+    const LEVELS: usize = 1 + T::LEVELS;
 
     fn write(&self, writer: &mut Writer) {
         T::write_elements(self, writer);
@@ -238,6 +261,7 @@ impl<T: Queueable> Queueable for Option<T> {
     }
 
     const ALIGNMENT: usize = 4;
+    const LEVELS: usize = 1 + T::LEVELS;
 
     fn write(&self, writer: &mut Writer) {
         T::write_elements(self.as_slice(), writer);

@@ -223,5 +223,6 @@ fn expired() -> Reason {
 
 /// Whether an outcome of this code means that the component does not know what was called.
 pub fn is_not_understood(code: Hresult) -> bool {
-    [common::REGDB_E_IIDNOTREG, common::DISP_E_MEMBERNOTFOUND, common::REGDB_E_CLASSNOTREG].contains(&code)
+    [common::REGDB_E_IIDNOTREG, common::DISP_E_MEMBERNOTFOUND, common::REGDB_E_CLASSNOTREG, common::CLASS_E_CLASSNOTAVAILABLE]
+        .contains(&code)
 }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use consign_bits::{ErrorContext, Failure, Sentence, describe};
-use consign_core::{Hresult, common, paths::NoHome};
+use consign_core::{Hresult, PersistError, common, paths::NoHome};
 
 /// What every call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -108,6 +108,12 @@ impl Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         Self::Refused(failure)
+    }
+}
+
+impl From<PersistError> for Error {
+    fn from(error: PersistError) -> Self {
+        Self::Refused(Failure::refused(error.code, error.sentence))
     }
 }
 
