@@ -80,7 +80,7 @@ impl Method {
                 None
             }
             ReturnType::Default => {
-                errors.at(&function.sig, "a queued method returns `consign::Result<()>`: recording a call can fail, and so can playing it");
+                errors.at(ident, "a queued method returns `consign::Result<()>`: recording a call can fail, and so can playing it");
                 None
             }
         };

@@ -41,7 +41,7 @@ fn play(index: usize, method: &Method, names: &Names) -> TokenStream {
     let read = method.parameters.iter().map(|parameter| {
         let kind = match &parameter.played {
             Played::Owned => &parameter.recorded,
-            Played::Borrowed(owned) => owned,
+            Played::Borrowed(owned) => &**owned,
         };
         quote_spanned!(place_of(&parameter.recorded)=> <#kind as ::consign::Playable>::read(arguments)?)
     });
@@ -53,13 +53,13 @@ fn play(index: usize, method: &Method, names: &Names) -> TokenStream {
     let returns = &method.returns;
     // Here the compiler sees whether the `Result` is the library's own.
     let call = quote_spanned! {place_of(returns)=>
-        async move { <C as #component>::#ident(object, #(#passed),*)#awaited }
+        ::consign::generated::answered(<C as #component>::#ident(object, #(#passed),*)#awaited)
     };
     quote! {
         #name => ::consign::generated::play(
             described, described.inherited() + #index, signature, arguments,
             |arguments| ::core::result::Result::Ok((#(#read,)*)),
-            move |(#(#values,)*)| #call,
+            move |(#(#values,)*)| async move { #call },
         ),
     }
 }

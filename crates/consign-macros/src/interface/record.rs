@@ -23,7 +23,7 @@ impl Described {
                     super::parameter::Played::Owned => quote!(&#ident),
                     super::parameter::Played::Borrowed(_) => quote!(#ident),
                 };
-                quote_spanned!(place_of(kind)=> #arguments.push::<#kind>(#value);)
+                quote_spanned!(place_of(kind)=> <#kind as ::consign::Queueable>::write(#value, #arguments.next_argument());)
             });
             let attributes = attributes.iter().filter(|attribute| !attribute.path().is_ident("expect"));
             quote! {

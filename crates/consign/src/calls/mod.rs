@@ -13,8 +13,11 @@ mod recorder;
 pub(crate) use described::levels;
 
 pub use component::{Component, PlayFailure, Played, Player};
-pub use described::{Arguments, Described, not_a_member, play};
+pub use described::{Arguments, Described, answered, not_a_member, play};
 pub use interface::{Dispatch, Interface};
 pub use playback::{Playback, PlayedMessage};
 pub use playback_control::{FinalRetry, IID_IPLAYBACKCONTROL, PlaybackControl};
 pub use recorder::Recorder;
+
+#[cfg(test)]
+mod tests;
