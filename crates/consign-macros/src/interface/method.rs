@@ -76,7 +76,11 @@ impl Method {
         let returns = match output {
             ReturnType::Type(_, returns) if is_empty_result(returns) => Some(Type::clone(returns)),
             ReturnType::Type(_, returns) => {
-                errors.at(returns, RETURN);
+                let future = matches!(**returns, Type::ImplTrait(_));
+                errors.at(
+                    returns,
+                    if future { "write `async fn`, which returns `consign::Result<()>`: its future is `Send` by itself" } else { RETURN },
+                );
                 None
             }
             ReturnType::Default => {

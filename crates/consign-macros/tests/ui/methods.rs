@@ -6,6 +6,7 @@ pub trait Shipment {
     fn number(&self) -> consign::Result<u32>;
     fn other_error(&self) -> Result<(), String>;
     fn silent(&self);
+    fn future(&self) -> impl Future<Output = consign::Result<()>>;
     fn generic<T>(&self, value: u32) -> consign::Result<()>;
     fn borrowed<'a>(&self, text: u32) -> consign::Result<()>
     where

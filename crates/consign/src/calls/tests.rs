@@ -54,7 +54,8 @@ trait Shipment {
 
     async fn note(&self, arguments: &str, object: &[i64], bytes: &[u8], r#move: Vec<String>) -> consign::Result<()>;
 
-    fn attach(&self, object: Object, value: &Variant, name: Bstr, id: Guid) -> Result<()>;
+    /// The names are those that generated code might use.
+    fn attach(&self, inherited: Object, described: &Variant, method: Bstr, recorder: Guid) -> Result<()>;
 
     fn stop(&self) -> Result<()>;
 }
@@ -179,7 +180,9 @@ fn played<I: Dispatch<Shipper>>(calls: &Calls, retry: Option<FinalRetry>) -> (Pl
     let seen = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&seen);
     let component = Component::new(move |playback| Ok(Shipper { seen: Arc::clone(&kept), playback: Some(playback) }));
-    let component = component.interface::<I>().playback_control();
+    let component: Box<dyn Player> = Box::new(component.interface::<I>().playback_control());
+    assert!(component.has_playback_control());
+    assert_eq!(component.interfaces(), [I::model()]);
     let playback = Playback::new(PlayedMessage::default());
     let played = limited(async {
         match retry {
@@ -373,7 +376,7 @@ fn what_cannot_be_recorded_is_refused_at_the_call() {
     assert!(error.to_string().starts_with("the argument `move` of `Note` cannot be recorded: a string holds a NUL"), "{error}");
     let deep = (0..20).fold(Variant::Empty, |variant, _| consign_core::automation::SafeArray::from(vec![variant]).into());
     let error = shipment.attach(Object::Null, &deep, Bstr::NULL, Guid::NULL).unwrap_err();
-    assert!(error.to_string().starts_with("the argument `value` of `Attach` cannot be recorded: "), "{error}");
+    assert!(error.to_string().starts_with("the argument `described` of `Attach` cannot be recorded: "), "{error}");
     let error = shipment.note("", &[], &vec![0; LONGEST], vec![]).unwrap_err();
     assert_eq!(error.code(), MQ_ERROR_INSUFFICIENT_RESOURCES);
     let size = recorder.size();
@@ -419,6 +422,21 @@ fn a_signature_that_is_too_long_says_so_in_the_model_and_at_the_call() {
     let wide = recorder.interface::<IWide>();
     let error = wide.send(Fifty::default(), Fifty::default(), Fifty::default(), Fifty::default(), Fifty::default()).unwrap_err();
     assert_eq!(error.code(), COMQC_E_NO_QUEUEABLE_INTERFACES);
+}
+
+#[test]
+fn several_threads_record_on_one_recorder() {
+    let recorder = recorder();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let shipment = recorder.interface::<IShipment>();
+            scope.spawn(move || (0..100).for_each(|number| shipment.ship_order(1000 + 100 * thread + number).unwrap()));
+        }
+    });
+    let (end, mut seen) = played::<IShipment>(&recorder.into_calls().unwrap(), None);
+    seen.sort();
+    seen.dedup();
+    assert_eq!((end, seen.len()), (Played::Done, 400));
 }
 
 #[test]
