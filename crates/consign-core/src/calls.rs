@@ -69,12 +69,18 @@ pub struct CallsBuilder {
     calls: Writer,
     count: usize,
     arguments: Writer,
+    endian: Endian,
 }
 
 impl Calls {
     /// Nothing recorded yet.
     pub fn builder() -> CallsBuilder {
         CallsBuilder::default()
+    }
+
+    /// Nothing recorded yet, by somebody who marshals arguments in that order of bytes.
+    pub fn builder_of(endian: Endian) -> CallsBuilder {
+        CallsBuilder { endian, ..CallsBuilder::default() }
     }
 
     /// Takes what was stored, or what somebody sent.
@@ -172,7 +178,8 @@ impl CallsBuilder {
         pushed
     }
 
-    /// Appends a call whose arguments were marshalled before, little-endian.
+    /// Appends a call whose arguments were marshalled and checked before, in the order of bytes that the
+    /// builder has.
     ///
     /// # Errors
     /// When the message would become larger than one may be.
@@ -228,7 +235,7 @@ impl CallsBuilder {
             return None;
         }
         let mut writer = Writer::default();
-        writer.u8(Endian::Little.as_byte());
+        writer.u8(self.endian.as_byte());
         writer.array(8, |writer| {
             for (iid, name, signature) in &self.methods {
                 writer.structure();

@@ -13,7 +13,7 @@ use tokio::{net::UnixStream, sync::Notify, time::timeout};
 use zbus::message::Type;
 
 use super::{
-    Shared,
+    Next, Shared,
     handshake::Handshake,
     mailbox::Mailbox,
     outbound::Outbound,
@@ -148,9 +148,13 @@ async fn calls(shared: &Shared, peer: &Peer, incoming: &mut Incoming, outgoing: 
 
 async fn signals(shared: &Shared, peer: &Peer, outgoing: &Outgoing) -> Result<(), Ended> {
     loop {
-        let (job, news) = peer.mailbox.next().await?;
-        for signal in dispatch::signals(shared, job, news).await {
-            outgoing.send(&signal).await?;
+        match peer.mailbox.next().await? {
+            Next::Job(job, news) => {
+                for signal in dispatch::signals(shared, job, news).await {
+                    outgoing.send(&signal).await?;
+                }
+            }
+            Next::Signal(signal) => outgoing.send(&signal).await?,
         }
     }
 }

@@ -1,16 +1,19 @@
 //! Queued calls: what an interface is to a Rust program, how calls on it are recorded, and how they are
 //! played on a component.
 //!
-//! Nothing in here talks to anybody. The recorder is sent, and messages come to the player, elsewhere.
+//! What is recorded goes out in `commit`, and messages come in in `server`; the rest talks to nobody.
 
+mod commit;
 mod component;
 mod described;
 mod interface;
 mod playback;
 mod playback_control;
 mod recorder;
+mod server;
 
 pub(crate) use described::levels;
+pub(crate) use server::play as answer_play;
 
 pub use component::{Component, PlayFailure, Played, Player};
 pub use described::{Arguments, Described, answered, not_a_member, play};

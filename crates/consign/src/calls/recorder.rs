@@ -8,7 +8,7 @@ use consign_core::{
 };
 
 use super::{Arguments, Described, Interface, described::refuse};
-use crate::Result;
+use crate::{Client, Result};
 
 /// Records calls, which become one message: all of them, on all interfaces, in the order in which they were
 /// made. Corresponds to what `CoGetObject("queue:/new:…")` gives.
@@ -21,6 +21,8 @@ pub struct Recorder {
     target: Moniker,
     longest: usize,
     content: Mutex<Content>,
+    /// Who stores the message.
+    client: Option<Client>,
 }
 
 #[derive(Debug, Default)]
@@ -33,9 +35,16 @@ struct Content {
 
 impl Recorder {
     /// For messages that are at most about `longest` bytes long.
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by a connection"))]
     pub(crate) fn new(target: Moniker, longest: usize) -> Self {
-        Self { target, longest, content: Mutex::default() }
+        Self { target, longest, content: Mutex::default(), client: None }
+    }
+
+    pub(super) fn with_client(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
+    }
+
+    pub(super) fn take_client(&mut self) -> Option<Client> {
+        self.client.take()
     }
 
     /// The methods of an interface, which record. Corresponds to `QueryInterface`.
