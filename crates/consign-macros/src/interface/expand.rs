@@ -94,7 +94,7 @@ impl Described {
         });
         quote! {
             #[doc = #documentation]
-            #[derive(Clone, Copy, Debug)]
+            #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #vis enum #interface {}
 
             impl ::consign::Interface for #interface {

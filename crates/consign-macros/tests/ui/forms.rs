@@ -1,0 +1,23 @@
+//! Forms that only the types together show to be none.
+
+use consign::Queueable;
+
+#[derive(Queueable)]
+struct Order {
+    number: u32,
+    when: std::time::SystemTime,
+}
+
+#[derive(Queueable)]
+#[repr(i64)]
+enum Large {
+    Fits = 0x7fff_ffff,
+    DoesNot = 0x8000_0000,
+}
+
+#[derive(Queueable)]
+struct Deep {
+    deep: Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<u8>>>>>>>>>>>>>>>>,
+}
+
+fn main() {}
