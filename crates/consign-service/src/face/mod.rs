@@ -15,6 +15,7 @@ mod mailbox;
 mod outbound;
 mod stream;
 mod subscriptions;
+mod turn;
 
 use std::{
     fmt,
@@ -43,6 +44,7 @@ pub(crate) use connection::Peer;
 pub(crate) use mailbox::News;
 pub(crate) use outbound::{NoAnswer, Outbound};
 pub(crate) use subscriptions::{LONGEST_RULE, MOST_RULES, RuleError};
+pub(crate) use turn::Turn;
 
 /// This side's unique name.
 pub(crate) const OWN_NAME: &str = ":1.0";
