@@ -61,6 +61,11 @@ impl Paths {
         self.runtime.join("consign.sock")
     }
 
+    /// The queues: recorded calls, and the catalogue of components.
+    pub fn queue_database(&self) -> PathBuf {
+        self.state.join("queue.db")
+    }
+
     /// The jobs.
     pub fn transfer_database(&self) -> PathBuf {
         self.state.join("transfer.db")

@@ -12,6 +12,7 @@ mod receivers;
 
 mod classes;
 mod command_lines;
+mod queues;
 
 mod dispatch;
 mod face;
@@ -19,6 +20,7 @@ mod face;
 pub use classes::Classes;
 pub use command_lines::CommandRunner;
 pub use face::{Face, Facts, Patience, ServeError, StopPolicy};
+pub use queues::Queues;
 pub use receivers::ClientReceivers;
 pub use run::{
     Background, ClassSettings, CommandLineRule, HandStartedRule, LINGER_NOTE, LogTo, PolicySettings, READY, RunOptions, ServiceSettings,

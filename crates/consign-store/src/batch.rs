@@ -59,7 +59,7 @@ impl Committer {
     }
 
     /// Carries out all of `writes` and answers each.
-    pub(crate) fn carry_out(&mut self, writes: Vec<Box<dyn Write>>) {
+    pub(crate) fn carry_out(&mut self, writes: Vec<Box<dyn Write + '_>>) {
         let mut waiting = VecDeque::from(writes);
         // More than one round is needed only when SQLite gave up a transaction half way.
         while !waiting.is_empty() {
@@ -75,7 +75,7 @@ impl Committer {
 
     /// Runs what waits, and commits. `done` gets what shares the fate of the commit; what failed by
     /// itself is answered at once.
-    fn transaction(&mut self, waiting: &mut VecDeque<Box<dyn Write>>, done: &mut Vec<Box<dyn Write>>) -> Result<(), Loss> {
+    fn transaction<'a>(&mut self, waiting: &mut VecDeque<Box<dyn Write + 'a>>, done: &mut Vec<Box<dyn Write + 'a>>) -> Result<(), Loss> {
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| {
             done.extend(waiting.drain(..));
             Loss::new(error, Phase::Work)

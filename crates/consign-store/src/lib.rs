@@ -24,6 +24,7 @@ mod batch;
 mod connection;
 mod error;
 mod open;
+mod owned;
 mod place;
 mod schema;
 mod store;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use error::{OpenError, StoreError};
 pub use open::Opening;
+pub use owned::OwnedStore;
 pub use rusqlite;
 pub use schema::Schema;
 pub use store::{Answer, Store};

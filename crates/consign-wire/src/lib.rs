@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod names;
+pub mod queue;
 mod record;
 
 pub use record::{ClassRecord, ErrorRecord, FileRecord, JobRecord, NewFileRecord, ProxyRecord, RangeRecord};

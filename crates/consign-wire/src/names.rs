@@ -124,6 +124,65 @@ pub const ACTIVATION: &str = "org.consign.Activation";
 /// | `Shutdown` | | | the server is to end what it has in hand, close the connection, and end; no answer is waited for |
 pub const CLASS_FACTORY: &str = "org.consign.ClassFactory";
 
+/// The queues, at [`MANAGER_PATH`]: recorded calls, and what becomes of them.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `Record` | `s` class, `s` label, `y` priority, `u` app specific, `u` time to receive, `y` order of bytes, `a` [`MethodRecord`](crate::queue::MethodRecord), `a` [`CallRecord`](crate::queue::CallRecord) | `s` message | stores a message; durable when it answers. The class is a CLSID or ProgID, the time in seconds or [`INFINITE`], the order of bytes in the arguments `l` or `B`; each call is the place of its method and its arguments, marshalled one after the other |
+/// | `List` | | `a` [`QueueRecord`](crate::queue::QueueRecord) | |
+/// | `Show` | `s` queue | [`QueueRecord`](crate::queue::QueueRecord) | |
+/// | `Messages` | `s` queue, `u` standing, `b` after, `y` priority, `t` position, `u` count | `a` [`MessageRecord`](crate::queue::MessageRecord) | after the turn of another one, where that is wanted; at most 256; an empty answer is the end |
+/// | `Message` | `s` message | [`MessageRecord`](crate::queue::MessageRecord), `a` [`AttemptRecord`](crate::queue::AttemptRecord), `y` order of bytes, `a` [`MethodRecord`](crate::queue::MethodRecord), `a` [`CallRecord`](crate::queue::CallRecord) | a message is named by its id or its number |
+/// | `Retry`, `Drop` | `s` queue, `u` standing, `s` message | `t` how many | one message, or where that is empty all of the queue that stand so |
+/// | `Move` | `s` queue, `u` standing, `s` message, `s` to | `t` how many | `IMessageMover` |
+/// | `Pause`, `Resume` | `s` queue | | |
+/// | `SetPolicy` | `s` queue, `s` policy | | JSON, see [`QueueRecord`](crate::queue::QueueRecord); makes the queue if there is none |
+/// | `Remove` | `s` queue | | which is empty |
+/// | signal `QCRecord`, `QCReceive`, `QCMoveToDeadQueue` | | `s` queue, `s` message | as `IComQCEvents` has them |
+/// | signal `QCQueueOpen` | | `s` queue, `i` HRESULT | |
+/// | signal `QCMoveToReTryQueue` | | `s` queue, `s` message, `u` retry queue | counted from 0 |
+/// | signal `QCPlayback` | | `s` queue, `s` message, `i` HRESULT | |
+pub const QUEUES: &str = "org.consign.Queues";
+
+/// The catalogue of components, at [`MANAGER_PATH`]: what Component Services Explorer shows.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `Import` | `s` class, `as` interfaces | [`ComponentRecord`](crate::queue::ComponentRecord) | each the interface model as JSON; queuing is switched on where the interface says QUEUEABLE and can be queued |
+/// | `List` | | `a` [`ComponentRecord`](crate::queue::ComponentRecord) | |
+/// | `Show` | `s` class | [`ComponentRecord`](crate::queue::ComponentRecord), `as` interfaces | |
+/// | `SetQueued` | `s` class, `s` interface, `b` on | | by IID or name; `QueuingEnabled` |
+/// | `Model` | `s` IID | `s` interface | |
+pub const COMPONENTS: &str = "org.consign.Components";
+
+/// How a component's server plays messages: what it implements on the object that is its factory.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `Play` | `s` CLSID, `t` attempt, `s` message, `u` number, `u` stage, `s` queue, `s` label, `y` priority, `u` app specific, `u` caller, `y` order of bytes, `a` [`MethodRecord`](crate::queue::MethodRecord), `a` [`CallRecord`](crate::queue::CallRecord) | `i` HRESULT, `i` call, `s` sentence | makes a new object, calls it in order, and lets it go; the first failure ends it. The call that failed, or -1. Stage [`PLAY`], [`FINAL_SERVER_RETRY`], [`FINAL_CLIENT_RETRY`]: `IPlaybackControl` before the calls |
+///
+/// The attempt names this attempt; the message stays the same however often it is played.
+pub const PLAYER: &str = "org.consign.Player";
+
+/// A message that is played as soon as there is a player.
+pub const READY: u32 = 0;
+/// A message that waits for a time.
+pub const WAITING: u32 = 1;
+/// A message that no component understands.
+pub const PARKED: u32 = 2;
+/// A message in the dead queue.
+pub const DEAD: u32 = 3;
+
+/// Nothing but the calls.
+pub const PLAY: u32 = 0;
+/// `FinalServerRetry` first.
+pub const FINAL_SERVER_RETRY: u32 = 1;
+/// `FinalClientRetry` first.
+pub const FINAL_CLIENT_RETRY: u32 = 2;
+
+/// No limit of time.
+pub const INFINITE: u32 = u32::MAX;
+
 /// Whoever wants an object of the class gets it from this server.
 pub const REGCLS_MULTIPLEUSE: u32 = 1;
 /// Nobody does before `ResumeClasses`.

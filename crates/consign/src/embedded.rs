@@ -71,7 +71,7 @@ impl Embedded {
         };
         let engine = Engine::open(options).await?;
         let facts = Facts { state_folder: paths.state, started: SystemClock.now().wall, stop: StopPolicy::ByHostOnly };
-        let face = Face::new(engine.clone(), receivers, facts, Patience::default());
+        let face = Face::new(engine.clone(), receivers, None, facts, Patience::default());
         Ok(Self(Arc::new(Host { engine, face, runtime: Handle::current(), lock: Mutex::new(Some(lock)) })))
     }
 

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use consign_bits::{ErrorContext, Failure, Sentence, describe};
-use consign_core::{Hresult, common, paths::NoHome};
+use consign_core::{Hresult, PersistError, common, paths::NoHome};
 
 /// What every call of this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -63,6 +63,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a method of a component answers when it fails: a code to look up, and a sentence for people.
+    pub fn failed(code: Hresult, sentence: impl Into<Sentence>) -> Self {
+        Self::Refused(Failure::refused(code, sentence))
+    }
+
     /// The HRESULT: the number to look up, the same on Windows where Windows has it.
     pub fn code(&self) -> Hresult {
         match self {
@@ -108,6 +113,12 @@ impl Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         Self::Refused(failure)
+    }
+}
+
+impl From<PersistError> for Error {
+    fn from(error: PersistError) -> Self {
+        Self::Refused(Failure::refused(error.code, error.sentence))
     }
 }
 

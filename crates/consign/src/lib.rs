@@ -32,6 +32,7 @@
 
 mod callback;
 mod callbacks;
+mod calls;
 mod change;
 mod changes;
 mod classes;
@@ -51,6 +52,10 @@ pub mod blocking;
 pub mod embedded;
 
 pub use callback::{BackgroundCopyCallback, EventId};
+pub use calls::{
+    Component, Dispatch, FinalRetry, IID_IPLAYBACKCONTROL, Interface, PlayFailure, Playback, PlaybackControl, Played, PlayedMessage,
+    Player, Recorder,
+};
 pub use change::{AutoComplete, Change, CommandLine};
 pub use changes::JobChanges;
 pub use classes::{Class, ClassDetails, ClassHost, ClassProblem, ClassReport, OutputLine, ServerState, Unregister};
@@ -68,4 +73,22 @@ pub use consign_bits::{
     ParseChecksumError, ParseJobIdError, Priority, ProxySettings, ProxyUsage, RangeSupport, SIZE_UNKNOWN, SecurityFlags, ShownUrl,
     UnknownValue, bits, describe, limits, wininet,
 };
-pub use consign_core::{Guid, Hresult, Paths, Timestamp, common, paths::NoHome};
+pub use consign_core::{
+    Calls, Guid, Hresult, Interface as InterfaceModel, Moniker, Object, Paths, PersistError, PersistStream, Persisted, Playable, Queueable,
+    RecorderMoniker, Timestamp, automation, common, moniker, paths::NoHome,
+};
+pub use consign_macros::{Queueable, interface};
+
+/// What the code that [`interface`] and [`Queueable`](derive@Queueable) generate names. It changes with them.
+#[doc(hidden)]
+pub mod generated {
+    pub use crate::calls::{Arguments, Described, levels::*, not_a_member, play};
+    pub use consign_core::{
+        interface::{Element, Field, Type},
+        marshal::{Malformed, Reader, Writer},
+    };
+    pub use futures_util::future::BoxFuture;
+}
+
+#[cfg(test)]
+extern crate self as consign;

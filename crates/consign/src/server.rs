@@ -18,8 +18,9 @@ use zbus::{
 };
 
 use crate::{
-    BackgroundCopyCallback, Client, Result,
+    BackgroundCopyCallback, Client, Player, Result,
     callbacks::{self, Callbacks, Callee, Tasks},
+    calls,
     client::WeakClient,
 };
 
@@ -57,10 +58,18 @@ pub struct Server {
     classes: Vec<Class>,
 }
 
-/// A class, and what makes its objects.
+/// A class, and what its objects are for.
 pub(crate) struct Class {
     class: Guid,
-    create: Arc<dyn Fn() -> Arc<dyn Callee> + Send + Sync>,
+    serves: Serves,
+}
+
+/// What a class is served for.
+enum Serves {
+    /// What makes the objects that are told of jobs.
+    Jobs(Arc<dyn Fn() -> Arc<dyn Callee> + Send + Sync>),
+    /// What plays messages.
+    Messages(Arc<dyn Player>),
 }
 
 impl Server {
@@ -81,8 +90,16 @@ impl Server {
         self.add(class, move || Arc::new(Tasks(Arc::new(create()))))
     }
 
+    /// Adds a queued component: messages that were recorded for its class are played on it, each on a new
+    /// object.
+    #[must_use]
+    pub fn component(mut self, class: Guid, component: impl Player) -> Self {
+        self.classes.push(Class { class, serves: Serves::Messages(Arc::new(component)) });
+        self
+    }
+
     pub(crate) fn add(mut self, class: Guid, create: impl Fn() -> Arc<dyn Callee> + Send + Sync + 'static) -> Self {
-        self.classes.push(Class { class, create: Arc::new(create) });
+        self.classes.push(Class { class, serves: Serves::Jobs(Arc::new(create)) });
         self
     }
 
@@ -174,6 +191,12 @@ impl ClassObjects {
     pub(crate) async fn answer(&self, callbacks: &Callbacks, bus: &zbus::Connection, message: &Message) {
         let header = message.header();
         let wanted = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
+        if header.interface().is_some_and(|interface| *interface == names::PLAYER) {
+            let played = calls::answer_play(message, |class| self.player(class)).await;
+            // A connection that has closed wants no answer.
+            let _ = bus.reply(&header, &played).await;
+            return;
+        }
         let answer = match header.member().map(|member| member.as_str()) {
             _ if header.interface().is_some_and(|interface| *interface != names::CLASS_FACTORY) => {
                 Err((E_NOTIMPL, "there is no such interface"))
@@ -202,11 +225,21 @@ impl ClassObjects {
         if !INTERFACES.contains(&interface) {
             return Err((E_NOINTERFACE, "objects of the class do not have this interface"));
         }
-        let create = Arc::clone(&class.create);
+        let Serves::Jobs(create) = &class.serves else {
+            return Err((E_NOINTERFACE, "the class is a queued component: messages are played on it, and jobs are not told to it"));
+        };
+        let create = Arc::clone(create);
         // In a task, so that a panic is an answer.
         let callee = tokio::spawn(async move { create() }).await.map_err(|_| (E_UNEXPECTED, "the object could not be made"))?;
         let number = callbacks.add(None, self.client.clone(), callee);
         OwnedObjectPath::try_from(callbacks::path(number)).map_err(|_| (E_UNEXPECTED, "the object has no path"))
+    }
+
+    fn player(&self, class: Guid) -> Option<Arc<dyn Player>> {
+        self.classes.iter().find(|known| known.class == class).and_then(|known| match &known.serves {
+            Serves::Messages(player) => Some(Arc::clone(player)),
+            Serves::Jobs(_) => None,
+        })
     }
 
     fn release(&self, callbacks: &Callbacks, message: &Message) -> Result<(), Refusal> {

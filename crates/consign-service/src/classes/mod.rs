@@ -9,7 +9,7 @@ mod servers;
 use std::{path::PathBuf, sync::Arc};
 
 use consign_activation::{
-    Activator, ClassFile, ClassId, ClassStatus, Entry, Failure as ActivationFailure, Lease, ServerLink,
+    Activator, ClassFile, ClassId, ClassStatus, Entry, Failure as ActivationFailure, Lease, Registry, ServerLink,
     activator::{ClassState, Options},
     server::{Connection, StopReason},
 };
@@ -25,6 +25,8 @@ use crate::{
 
 pub(crate) use created::Created;
 pub(crate) use servers::Servers;
+
+pub(crate) use servers::Server;
 
 use servers::{ClassObject, Registration};
 
@@ -82,6 +84,22 @@ impl Classes {
             }
         });
         made.await.unwrap_or_else(|_| Err(Failure::refused(common::E_UNEXPECTED, "the object could not be made")))
+    }
+
+    /// The server that plays messages of the class; `None` where it went meanwhile. It is in use until the
+    /// lease is dropped.
+    pub(crate) fn player(&self, lease: &Lease) -> Option<Server> {
+        self.servers.find(lease.connection(), lease.class())
+    }
+
+    /// Whether the server of the class was asked to end, or ended in order.
+    pub(crate) fn is_ending(&self, class: ClassId) -> bool {
+        matches!(self.activator.state(class), Some(ClassState::Stopping | ClassState::Absent))
+    }
+
+    /// The class files.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        self.activator.registry()
     }
 
     /// `RegisterClass` of this peer; answers the cookie.

@@ -47,10 +47,10 @@ pub(super) struct ClassObject {
 }
 
 /// Where the factory of a class is reached.
-pub(super) struct Server {
-    pub(super) peer_name: String,
-    pub(super) factory: OwnedObjectPath,
-    pub(super) outbound: Arc<Outbound>,
+pub(crate) struct Server {
+    pub(crate) peer_name: String,
+    pub(crate) factory: OwnedObjectPath,
+    pub(crate) outbound: Arc<Outbound>,
 }
 
 impl Servers {

@@ -61,6 +61,7 @@ async fn register(call: &Call<'_>) -> Answer {
     let file = ClassFile::from_toml(class_file).map_err(|error| Failure::refused(common::REGDB_E_INVALIDVALUE, error.to_string()))?;
     let class = file.class;
     let path = available(call)?.register(file).await?;
+    class_changed(call, class);
     tracing::info!(%class, path = %path.display(), peer = call.peer.number, "a class was registered");
     call.answer(&(class.to_string(), text(&path)))
 }
@@ -77,7 +78,15 @@ async fn unregister(call: &Call<'_>) -> Answer {
         let sentence = format!("the class is used by {}{more}", shown.join(", "));
         return Err(Failure::refused(common::ERROR_BUSY, sentence).into());
     }
+    let messages = waiting(call, class).await?;
+    if unregister == Unregister::IfUnused && !messages.is_empty() {
+        let shown: Vec<_> = messages.iter().take(3).map(|(id, queue)| format!("{id} in {queue}")).collect();
+        let more = if messages.len() > shown.len() { " and more" } else { "" };
+        let sentence = format!("messages for the class wait: {}{more}", shown.join(", "));
+        return Err(Failure::refused(common::ERROR_BUSY, sentence).into());
+    }
     classes.unregister(class).await?;
+    class_changed(call, class);
     tracing::info!(%class, peer = call.peer.number, jobs = users.len(), "a class was unregistered");
     call.answer(&())
 }
@@ -124,6 +133,20 @@ async fn stop(call: &Call<'_>) -> Answer {
     let classes = available(call)?;
     classes.stop(classes.resolve(name).await?).await;
     call.answer(&())
+}
+
+/// The messages that are to be played on the class.
+async fn waiting(call: &Call<'_>, class: ClassId) -> Result<Vec<(String, String)>, CallError> {
+    Ok(match &call.shared.queues {
+        Some(queues) => queues.using(class.guid()).await?,
+        None => Vec::new(),
+    })
+}
+
+fn class_changed(call: &Call<'_>, class: ClassId) {
+    if let Some(queues) = &call.shared.queues {
+        queues.class_changed(class.guid());
+    }
 }
 
 /// The jobs of which the class may still be told.

@@ -9,12 +9,15 @@ pub(crate) mod fuzzing;
 
 pub(crate) mod callback;
 pub(crate) mod class_factory;
+pub(crate) mod player;
+pub(crate) mod queues;
 
 mod activation;
 mod bus;
 mod call;
 mod change;
 mod classes;
+mod components;
 mod error;
 mod interface;
 mod introspect;
@@ -98,6 +101,8 @@ async fn carry_out(call: &Call<'_>) -> Answer {
         consign_wire::names::SERVICE => service_object::call(call),
         consign_wire::names::CLASSES => classes::call(call).await,
         consign_wire::names::ACTIVATION => activation::call(call).await,
+        consign_wire::names::QUEUES => queues::call(call).await,
+        consign_wire::names::COMPONENTS => components::call(call).await,
         consign_wire::names::JOB => job::call(call).await,
         _ => Err(unanswered(call)),
     }

@@ -3,7 +3,9 @@
 use consign_bits::JobId;
 use consign_wire::names;
 
-use super::{activation, bus, classes, interface::Interface, introspect, job, manager, peer, properties, service_object};
+use super::{
+    activation, bus, classes, components, interface::Interface, introspect, job, manager, peer, properties, queues, service_object,
+};
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,8 @@ static MANAGER: &[&Interface] = &[
     &manager::INTERFACE,
     &classes::INTERFACE,
     &activation::INTERFACE,
+    &queues::INTERFACE,
+    &components::INTERFACE,
     &service_object::INTERFACE,
     &peer::INTERFACE,
     &introspect::INTERFACE,

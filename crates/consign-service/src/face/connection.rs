@@ -19,7 +19,7 @@ use tokio::{
 use zbus::{Message, message::Type};
 
 use super::{
-    Shared,
+    Next, Shared,
     handshake::Handshake,
     mailbox::Mailbox,
     outbound::Outbound,
@@ -191,9 +191,13 @@ async fn send(outgoing: &Outgoing, (answer, _turn): (Option<Message>, Turn)) -> 
 
 async fn signals(shared: &Shared, peer: &Peer, outgoing: &Outgoing) -> Result<(), Ended> {
     loop {
-        let (job, news) = peer.mailbox.next().await?;
-        for signal in dispatch::signals(shared, job, news).await {
-            outgoing.send(&signal).await?;
+        match peer.mailbox.next().await? {
+            Next::Job(job, news) => {
+                for signal in dispatch::signals(shared, job, news).await {
+                    outgoing.send(&signal).await?;
+                }
+            }
+            Next::Signal(signal) => outgoing.send(&signal).await?,
         }
     }
 }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use consign_bits::JobId;
+use consign_queue::QueueEvent;
 use consign_transfer::{Engine, JobEvent, Listing};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::mailbox::{Mailbox, News};
+use crate::dispatch;
 
 /// The mailboxes, by the number of the peer.
 #[derive(Debug, Default)]
@@ -27,6 +29,20 @@ impl Mailboxes {
     fn post(&self, job: JobId, news: News) {
         for mailbox in self.lock().values() {
             mailbox.post(job, news);
+        }
+    }
+
+    /// The mailboxes of those who want a signal of the queues with this member.
+    fn post_queue_event(&self, event: &QueueEvent) {
+        let mailboxes = self.lock();
+        let (member, queue) = dispatch::queues::member_and_queue(event);
+        let mut wanting = mailboxes.values().filter(|mailbox| mailbox.wants_of_queue(member, queue)).peekable();
+        if wanting.peek().is_none() {
+            return;
+        }
+        match dispatch::queues::signal(event) {
+            Ok(signal) => wanting.for_each(|mailbox| mailbox.post_signal(&signal)),
+            Err(error) => tracing::error!(%error, "a signal could not be written"),
         }
     }
 
@@ -67,6 +83,17 @@ pub(crate) async fn distribute(engine: Engine, mut events: Receiver<JobEvent>, m
                 }
                 live = now;
             }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Runs until the queues end. What was missed is not told: who counts looks at the queues.
+pub(crate) async fn distribute_queue_events(mut events: Receiver<QueueEvent>, mailboxes: Arc<Mailboxes>) {
+    loop {
+        match events.recv().await {
+            Ok(event) => mailboxes.post_queue_event(&event),
+            Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "events of queues were missed"),
             Err(RecvError::Closed) => return,
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use consign_bits::JobId;
 use consign_wire::names;
 use tokio::sync::Notify;
+use zbus::Message;
 
 use super::{
     stream::Ended,
@@ -18,6 +19,18 @@ use super::{
 /// How many jobs may wait to be told of. More are never live under BITS's limits; a peer for which
 /// more wait is cut off.
 const MOST_JOBS: usize = 16 << 10;
+
+/// How many signals of queues may wait for a peer. One for which more wait is cut off.
+const MOST_SIGNALS: usize = 16 << 10;
+
+/// What is to be told next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Something about a job.
+    Job(JobId, News),
+    /// A signal as it is.
+    Signal(Message),
+}
 
 /// What happened to a job since its peer was last told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +53,8 @@ struct Inner {
     /// The order in which jobs were first heard of.
     order: VecDeque<JobId>,
     news: HashMap<JobId, News>,
+    /// Signals of queues, each of which is told.
+    signals: VecDeque<Message>,
     overflowed: bool,
 }
 
@@ -51,6 +66,11 @@ pub(crate) const fn manager_signal<'a>(member: &'a str, job_path: &'a str) -> Sk
 /// See [`manager_signal`].
 pub(crate) const fn job_signal(job_path: &str) -> Sketch<'_> {
     Sketch { path: job_path, interface: "org.freedesktop.DBus.Properties", member: "PropertiesChanged", first: First::Text(names::JOB) }
+}
+
+/// See [`manager_signal`].
+const fn queue_signal<'a>(member: &'a str, queue: &'a str) -> Sketch<'a> {
+    Sketch { path: names::MANAGER_PATH, interface: names::QUEUES, member, first: First::Text(queue) }
 }
 
 impl Mailbox {
@@ -88,8 +108,25 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
-    /// The next job that there is news of.
-    pub(crate) async fn next(&self) -> Result<(JobId, News), Ended> {
+    /// Whether it wants this signal of the queues.
+    pub(crate) fn wants_of_queue(&self, member: &str, queue: &str) -> bool {
+        self.lock().subscriptions.want(queue_signal(member, queue))
+    }
+
+    /// Puts a signal in that the peer asked for. Never waits.
+    pub(crate) fn post_signal(&self, signal: &Message) {
+        let mut inner = self.lock();
+        if inner.signals.len() >= MOST_SIGNALS {
+            inner.overflowed = true;
+        } else {
+            inner.signals.push_back(signal.clone());
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// The next thing to tell.
+    pub(crate) async fn next(&self) -> Result<Next, Ended> {
         loop {
             {
                 let mut inner = self.lock();
@@ -98,7 +135,10 @@ impl Mailbox {
                 }
                 if let Some(job) = inner.order.pop_front() {
                     let news = inner.news.remove(&job).unwrap_or_default();
-                    return Ok((job, news));
+                    return Ok(Next::Job(job, news));
+                }
+                if let Some(signal) = inner.signals.pop_front() {
+                    return Ok(Next::Signal(signal));
                 }
             }
             self.wake.notified().await;
@@ -129,8 +169,8 @@ mod tests {
     fn drain(mailbox: &Mailbox) -> Vec<(JobId, News)> {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut all = Vec::new();
-        while let Poll::Ready(Ok(next)) = pin!(mailbox.next()).poll(&mut context) {
-            all.push(next);
+        while let Poll::Ready(Ok(Next::Job(job, news))) = pin!(mailbox.next()).poll(&mut context) {
+            all.push((job, news));
         }
         all
     }

@@ -38,10 +38,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::receivers::ClientReceivers;
+use crate::{queues::Queues, receivers::ClientReceivers};
 
 pub(crate) use connection::Peer;
 pub(crate) use mailbox::News;
+use mailbox::Next;
 pub(crate) use outbound::{NoAnswer, Outbound};
 pub(crate) use subscriptions::{LONGEST_RULE, MOST_RULES, RuleError};
 pub(crate) use turn::Turn;
@@ -113,6 +114,8 @@ pub struct Face {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) receivers: Arc<ClientReceivers>,
+    /// An embedded engine has none.
+    pub(crate) queues: Option<Arc<Queues>>,
     pub(crate) facts: Facts,
     pub(crate) patience: Patience,
     /// Names this server in handshakes, and this machine's instance of the face.
@@ -134,14 +137,19 @@ impl fmt::Debug for Face {
 }
 
 impl Face {
-    /// A face over `engine`, whose receivers are `receivers`. To be called inside a runtime.
-    pub fn new(engine: Engine, receivers: Arc<ClientReceivers>, facts: Facts, patience: Patience) -> Self {
+    /// A face over `engine`, whose receivers are `receivers`, and over the queues where there are some. To be
+    /// called inside a runtime.
+    pub fn new(engine: Engine, receivers: Arc<ClientReceivers>, queues: Option<Arc<Queues>>, facts: Facts, patience: Patience) -> Self {
         let mailboxes = Arc::new(hub::Mailboxes::default());
         let mut hub = JoinSet::new();
         hub.spawn(hub::distribute(engine.clone(), engine.subscribe(), Arc::clone(&mailboxes)));
+        if let Some(queues) = &queues {
+            hub.spawn(hub::distribute_queue_events(queues.engine().events(), Arc::clone(&mailboxes)));
+        }
         let shared = Arc::new(Shared {
             engine,
             receivers,
+            queues,
             facts,
             patience,
             guid: SystemRandom.bytes().iter().map(|byte| format!("{byte:02x}")).collect(),

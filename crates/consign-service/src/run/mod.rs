@@ -24,7 +24,10 @@ use std::{ffi::OsString, fmt, os::unix::net::UnixListener, path::Path, sync::Arc
 use consign_core::{Clock, Paths, SystemClock, filesystem::network_file_system, paths::private_folder, random::SystemRandom};
 use consign_transfer::{Engine, EngineOptions};
 
-use crate::face::{Face, Facts, Patience, StopPolicy};
+use crate::{
+    face::{Face, Facts, Patience, StopPolicy},
+    queues::Queues,
+};
 use lock::Lock;
 use serving::Serving;
 use socket::Socket;
@@ -102,6 +105,7 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         receivers: receivers.clone(),
     })
     .await?;
+    let queues = Queues::open(&paths, Arc::clone(&classes), settings.queue.players).await?;
     let socket = match inherited {
         Some(listener) => Socket::inherited(listener),
         None => Socket::bind(&paths.socket()),
@@ -110,16 +114,19 @@ pub async fn run(options: RunOptions) -> Result<(), StartError> {
         Ok(socket) => socket,
         Err(source) => {
             engine.shutdown().await;
+            queues.stop(std::time::Duration::ZERO).await;
             return Err(StartError::Place { what: "the socket", path: paths.socket(), source });
         }
     };
     let facts = Facts { state_folder: paths.state.clone(), started: SystemClock.now().wall, stop: StopPolicy::ByPeers };
     classes.open();
-    let face = Face::new(engine.clone(), receivers, facts, patience);
+    let face = Face::new(engine.clone(), receivers, Some(Arc::clone(&queues)), facts, patience);
     tracing::info!(socket = %paths.socket().display(), "ready");
     supervisor.ready();
     ready();
-    Serving { face, engine, classes, socket, path: paths.socket(), lock, signals, supervisor, settings: settings.service }.run().await;
+    Serving { face, engine, queues, classes, socket, path: paths.socket(), lock, signals, supervisor, settings: settings.service }
+        .run()
+        .await;
     Ok(())
 }
 

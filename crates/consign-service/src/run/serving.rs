@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
-use consign_transfer::{Due, Engine, JobEvent};
+use consign_transfer::{Due, Engine};
 use tokio::{
     net::UnixStream,
     signal::unix::{Signal, SignalKind, signal},
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{ServiceSettings, lock::Lock, socket::Socket, supervisor::Supervisor};
-use crate::{classes::Classes, face::Face};
+use crate::{classes::Classes, face::Face, queues::Queues};
 
 /// How long the service waits to accept again when it has no descriptor left: one is given back
 /// when a connection or a transfer ends, which nobody tells it.
@@ -22,6 +22,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 pub(super) struct Serving {
     pub(super) face: Face,
     pub(super) engine: Engine,
+    pub(super) queues: Arc<Queues>,
     pub(super) classes: Arc<Classes>,
     pub(super) socket: Socket,
     pub(super) path: PathBuf,
@@ -63,6 +64,7 @@ impl Serving {
         let face = self.face.clone();
         let mut stop = Box::pin(face.stop_requested());
         let mut events = self.engine.subscribe();
+        let mut queue_events = self.queues.engine().events();
         let mut servers = self.classes.changes();
         let mut idle = Idle::new(self.settings.idle_exit);
         let mut full = false;
@@ -91,6 +93,7 @@ impl Serving {
                     }
                 }
                 () = happened(&mut events), if self.nobody(connections) => idle.begin(),
+                () = happened(&mut queue_events), if self.nobody(connections) => idle.begin(),
                 Ok(()) = servers.changed() => if self.nobody(connections) { idle.begin() } else { idle.end() },
                 () = idle.over() => {
                     if self.nothing_due(&mut idle).await && self.leave(connections, &mut full) {
@@ -132,6 +135,10 @@ impl Serving {
     /// is asked again then.
     async fn nothing_due(&self, idle: &mut Idle) -> bool {
         idle.end();
+        // The queues tell when that changes.
+        if self.queues.has_work().await {
+            return false;
+        }
         match self.engine.status().await.map(|status| status.due) {
             Ok(Due::Nothing) => true,
             Ok(Due::In(time)) => {
@@ -179,8 +186,10 @@ impl Serving {
         }
         let classes = Arc::clone(&self.classes);
         let orderly = async {
-            // Before connections close: their ends would be taken for those of receivers.
+            // Before connections close: their ends would be taken for those of receivers, and for deaths
+            // of components.
             self.engine.stop_telling().await;
+            self.queues.stop(self.settings.stop_grace).await;
             // While they can still be asked. Those that do not go hear it from their connection.
             if timeout(self.settings.stop_grace, self.classes.shutdown()).await.is_err() {
                 tracing::warn!("servers of classes are cut off");
@@ -202,8 +211,8 @@ impl Serving {
     }
 }
 
-/// Waits for something to change in the engine.
-async fn happened(events: &mut Receiver<JobEvent>) {
+/// Waits for something to change in an engine.
+async fn happened<T: Clone>(events: &mut Receiver<T>) {
     if let Err(RecvError::Closed) = events.recv().await {
         std::future::pending::<()>().await;
     }

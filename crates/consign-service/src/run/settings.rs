@@ -35,8 +35,18 @@ pub struct Settings {
     pub fetch: FetchSettings,
     /// The servers of classes.
     pub classes: ClassSettings,
+    /// Queues of calls.
+    pub queue: QueueSettings,
     /// What may be run.
     pub policy: PolicySettings,
+}
+
+/// The section `[queue]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueSettings {
+    /// How many messages of a queue are played at once where the queue does not say so itself; 0: 16 for each processor.
+    pub players: u32,
 }
 
 /// The section `[classes]`. Times in seconds, with fractions.

@@ -111,7 +111,7 @@ impl Inside {
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state, started: Timestamp::default(), stop: StopPolicy::ByHostOnly };
         let patience = Patience { handshake: patience, read: patience, write: patience };
-        Self { face: Face::new(engine.clone(), receivers, facts, patience), engine, _folder: folder }
+        Self { face: Face::new(engine.clone(), receivers, None, facts, patience), engine, _folder: folder }
     }
 
     /// A peer, and what its connection came to.

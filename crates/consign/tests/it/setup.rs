@@ -61,7 +61,7 @@ impl Served {
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state.clone(), started: consign::Timestamp::default(), stop: StopPolicy::ByPeers };
-        let face = Face::new(engine.clone(), receivers, facts, Patience::default());
+        let face = Face::new(engine.clone(), receivers, None, facts, Patience::default());
         let _ = std::fs::remove_file(paths.socket());
         // The folder may be too deep for an address.
         let runtime = std::fs::File::open(&paths.runtime).unwrap();
