@@ -64,7 +64,7 @@ async fn create_job(call: &Call<'_>) -> Answer {
     call.shared.receivers.check(&changes).await?;
     // The owner is who the kernel says is calling, whatever the caller says.
     let new = NewJob { display_name, job_type: Some(job_type), owner: call.peer.uid, changes, proxy_environment, umask };
-    let job = call.shared.engine.create_job(new).await?;
+    let job = call.ask(call.shared.engine.create_job(new)).await?;
     call.answer(&(path(job)?, job.to_string()))
 }
 

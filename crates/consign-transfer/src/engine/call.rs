@@ -9,17 +9,14 @@ use consign_core::{
 };
 
 use super::{
-    api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
+    api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewJob},
     entry::{Activity, Core, Entry},
-    handle::{Command, Reply},
+    handle::{Command, PlacedFiles, Reply},
     intake,
     service::{Service, ending, not_found},
     view,
 };
-use crate::{
-    files::Place,
-    machine::{self, Choices, Event, State},
-};
+use crate::machine::{self, Choices, Event, State};
 
 /// `BITS_JOB_PROPERTY_MINIMUM_NOTIFICATION_INTERVAL_MS`, in milliseconds.
 const DEFAULT_NOTIFICATION_INTERVAL: u32 = 500;
@@ -169,7 +166,7 @@ impl Service {
         Ok(id)
     }
 
-    fn add_files(&mut self, id: JobId, new: Vec<(NewFile, Place)>) -> Result<(), Failure> {
+    fn add_files(&mut self, id: JobId, PlacedFiles(new): PlacedFiles) -> Result<(), Failure> {
         let entry = self.jobs.get(&id).ok_or_else(not_found)?;
         let exempt = self.exempt(entry.core.owner);
         let most = self.settings.limits.files_per_job as usize;

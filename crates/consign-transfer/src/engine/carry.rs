@@ -1,12 +1,16 @@
 //! Effects: notes what decisions ask for, lets the scheduler decide, and starts fetches.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64},
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use consign_bits::{ErrorContext, Failure, JobId, Priority};
 use consign_core::{Guid, common::E_UNEXPECTED};
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -227,11 +231,11 @@ impl Service {
         entry.activity.fetching += 1;
         self.fetches += 1;
         let (fetcher, stop, reports) = (self.fetcher.clone(), entry.activity.stop.clone().unwrap_or_default(), self.reports.clone());
-        let fetch = self.transfers.spawn(async move { fetcher.fetch(task, context, observer, stop).await });
         self.transfers.spawn(async move {
+            let fetch = AssertUnwindSafe(fetcher.fetch(task, context, observer, stop)).catch_unwind();
             // Whatever happens to the fetch, its end is told, once.
-            let outcome = fetch.await.unwrap_or_else(|error| {
-                tracing::error!(%error, "a fetch broke down");
+            let outcome = fetch.await.unwrap_or_else(|_| {
+                tracing::error!("a fetch broke down");
                 let failure =
                     Failure::new(E_UNEXPECTED, ErrorContext::GeneralQueueManager, "the fetch broke down: this is a fault of the service");
                 Outcome::Failed(FetchFailure { failure, retry: Retry::After(None), checkpoint, redirect: None })

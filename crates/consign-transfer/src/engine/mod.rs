@@ -36,6 +36,6 @@ mod view;
 pub use api::{
     AutoComplete, Change, Due, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile, NewJob, PeerAvailability,
 };
-pub use handle::{Engine, EngineOptions};
+pub use handle::{Engine, EngineOptions, PlacedFiles};
 pub use notice::{CommandLine, Notice, NoticeKind, ObjectId, Receiver, Told};
 pub use notify::{NoReceivers, Receivers, Telling, Validity};

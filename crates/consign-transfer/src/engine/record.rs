@@ -60,9 +60,10 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
             Change::PutJob(core) => put_job(connection, core)?,
             Change::PutFile(job, index, file) => put_file(connection, *job, *index, file)?,
             Change::NameFiles(job, files) => {
-                let mut statement = connection.prepare_cached("UPDATE files SET stage = ?3 WHERE job = ?1 AND number = ?2")?;
-                for number in files {
-                    statement.execute(params![job.guid().as_bytes().as_slice(), number, stored_stage(Stage::Named)])?;
+                let mut statement = connection.prepare_cached("UPDATE files SET stage = ?4 WHERE job = ?1 AND number BETWEEN ?2 AND ?3")?;
+                for run in files.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+                    let (first, last) = (run.first(), run.last());
+                    statement.execute(params![job.guid().as_bytes().as_slice(), first, last, stored_stage(Stage::Named)])?;
                 }
             }
             Change::RemoveJob(job) => {

@@ -38,7 +38,7 @@ use super::{
 use crate::{
     Settings,
     fetch::Fetcher,
-    machine::{self, Event, State},
+    machine::{self, Action, Event, Notification, State},
 };
 
 /// Commands and reports decided in one round: what a commit is shared by.
@@ -207,6 +207,7 @@ impl Service {
         let entry = self.jobs.get_mut(&id).ok_or_else(not_found)?;
         let keeps_turn = event == Event::Preempted;
         let is_activity = event != Event::ServiceStarted;
+        let is_progress = matches!(event, Event::FileTransferred(_));
         let decided = machine::step(&entry.core.machine, event, now);
         if decided.job == entry.core.machine && decided.actions.is_empty() {
             return decided.answer;
@@ -236,8 +237,13 @@ impl Service {
             self.to_tell.insert(id);
         }
         self.index.place(&entry.core, &mut entry.activity.keys);
+        // How far a job has come that goes on, subscribers hear with the tick.
+        let waits_for_tick = is_progress && entry.core.machine.running().is_some();
         for action in decided.actions {
-            self.note(id, action);
+            match action {
+                Action::Notify(Notification::JobModification) if waits_for_tick => self.modified(id),
+                action => self.note(id, action),
+            }
         }
         decided.answer
     }
@@ -365,14 +371,15 @@ impl Service {
         for (_, id) in &self.index.running {
             let Some(entry) = self.jobs.get_mut(id) else { continue };
             let bytes = entry.progress().bytes_transferred;
-            if bytes != entry.activity.told {
+            let done = entry.core.machine.files_transferred;
+            let done_before = entry.activity.done_at_tick.replace(done);
+            if bytes != entry.activity.told || done_before.is_some_and(|before| before != done) {
                 entry.activity.told = bytes;
                 (entry.core.modified, entry.core.active) = (now.wall, now.monotonic);
                 moved.push(*id);
                 let _ = self.events.send(JobEvent::Changed(*id));
             }
-            let done = entry.core.machine.files_transferred;
-            if entry.activity.done_at_tick.replace(done) == Some(done) {
+            if done_before == Some(done) {
                 slow.push(*id);
             }
         }

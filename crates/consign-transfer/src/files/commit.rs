@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{File, Metadata},
     io,
     path::Path,
     sync::Arc,
@@ -118,7 +118,7 @@ fn rename(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
     if !is_ours(&metadata) {
         return Err(local_failure(&Errno::LOOP.into(), "use", &path));
     }
-    dress(&temporary, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
+    dress(&temporary, &metadata, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
     let target = file.place.path();
     // A folder is told before the rename, whose own word for it depends on what is in the folder.
     if rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW)
@@ -142,9 +142,12 @@ fn renamed_before(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failu
     }
 }
 
-fn dress(temporary: &File, file: &Commit<'_>) -> io::Result<()> {
+fn dress(temporary: &File, metadata: &Metadata, file: &Commit<'_>) -> io::Result<()> {
     rustix::fs::fchmod(temporary, Mode::from_raw_mode(file.mode.0))?;
-    if let Some(modified) = file.modified {
+    // The end of its fetch set it, and somebody may have touched the file since.
+    if let Some(modified) = file.modified
+        && metadata.modified()? != modified
+    {
         set_modified(temporary, modified)?;
     }
     Ok(())
