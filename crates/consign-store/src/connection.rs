@@ -10,6 +10,10 @@ use crate::OpenError;
 /// `sqlite3` shell, short enough to be an answer.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// The pages that are kept in memory, in KiB (negative, as SQLite has it). What is stored is read once,
+/// at the start; what is written goes mostly to few pages, and the system has the others.
+const CACHE: i64 = -512;
+
 /// A log that was longer than this is cut back when it was carried over. In bytes.
 const LOG_KEPT: i64 = 16 << 20;
 
@@ -29,6 +33,7 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
     Ok(connection)
 }
 

@@ -1,8 +1,8 @@
 //! The calls, one for one.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
-use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits};
+use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, bits};
 use consign_core::{
     Guid, Hresult,
     common::{E_INVALIDARG, S_OK},
@@ -10,13 +10,14 @@ use consign_core::{
 
 use super::{
     api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
-    entry::{Activity, Core, Entry},
+    entry::{Core, Entry},
     handle::{Command, Reply},
     intake,
     service::{Service, ending, not_found},
     view,
 };
 use crate::{
+    fetch::JobContext,
     files::Place,
     machine::{self, Choices, Event, State},
 };
@@ -132,13 +133,11 @@ impl Service {
             id,
             sequence,
             owner: new.owner,
-            display_name: new.display_name,
-            description: String::new(),
+            display_name: new.display_name.into(),
+            description: Box::default(),
             priority: Priority::Normal,
             notify_flags: NotifyFlags::default(),
-            proxy: ProxySettings::default(),
-            proxy_environment: intake::proxy_environment(&new.proxy_environment),
-            security_flags: SecurityFlags::default(),
+            context: Arc::new(JobContext { proxy_environment: intake::proxy_environment(&new.proxy_environment), ..JobContext::default() }),
             notification_class: None,
             command_line: None,
             notification_interval: DEFAULT_NOTIFICATION_INTERVAL,
@@ -158,15 +157,21 @@ impl Service {
         for change in new.changes {
             intake::change(&mut core, change, &self.settings)?;
         }
-        let mut entry =
-            Box::new(Entry { core, files: Vec::new(), notices: std::collections::VecDeque::new(), activity: Activity::default() });
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        core.context = self.shared_context(core.context);
+        let mut entry = Box::new(Entry::at_rest(core, Vec::new()));
+        self.index.place(&entry.core, &mut entry.keys);
         self.order.insert(sequence, id);
         self.jobs.insert(id, entry);
         self.batch.added.insert(id);
         self.batch.cores.insert(id);
         self.batch.told.insert(JobEvent::Added(id));
         Ok(id)
+    }
+
+    /// Jobs that are made one after the other have mostly the same: they share one copy.
+    fn shared_context(&self, context: Arc<JobContext>) -> Arc<JobContext> {
+        let newest = self.order.last_key_value().and_then(|(_, id)| self.jobs.get(id));
+        newest.map(|entry| &entry.core.context).filter(|known| ***known == *context).map_or(context, Arc::clone)
     }
 
     fn add_files(&mut self, id: JobId, new: Vec<(NewFile, Place)>) -> Result<(), Failure> {
@@ -191,7 +196,7 @@ impl Service {
         self.step(id, Event::FilesAdded(count))?;
         if let Some(entry) = self.jobs.get_mut(&id) {
             let first = u32::try_from(entry.files.len()).unwrap_or(u32::MAX);
-            entry.files.extend(files.into_iter().map(std::sync::Arc::new));
+            entry.files.extend(files.into_iter().map(Arc::new));
             self.batch.files.extend((first..first.saturating_add(count)).map(|index| (id, index)));
             if entry.core.machine.running().is_some() {
                 self.make_hungry(id);
@@ -217,7 +222,7 @@ impl Service {
                 self.to_tell.insert(id);
             }
             entry.core = Core { machine: entry.core.machine.clone(), modified, active, ended: entry.core.ended, ..core };
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            self.index.place(&entry.core, &mut entry.keys);
             self.batch.cores.insert(id);
             if !same_receivers {
                 self.tell_now(id);
@@ -254,7 +259,7 @@ impl Service {
     /// The background job whose turn it is.
     fn background_job(&self) -> Option<(JobId, &str)> {
         let (_, id) = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..).next()?;
-        Some((*id, self.jobs.get(id)?.core.display_name.as_str()))
+        Some((*id, &*self.jobs.get(id)?.core.display_name))
     }
 
     fn find(&self, text: &str) -> Result<JobId, Failure> {
@@ -266,7 +271,7 @@ impl Service {
         for live in [true, false] {
             let fits = |entry: &&Entry| {
                 entry.core.is_final() != live
-                    && (entry.core.display_name == text || by_id && begins_with(entry.core.id.guid().as_bytes(), wanted.as_bytes()))
+                    && (*entry.core.display_name == *text || by_id && begins_with(entry.core.id.guid().as_bytes(), wanted.as_bytes()))
             };
             let found: Vec<&Entry> =
                 self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref)).filter(fits).take(6).collect();

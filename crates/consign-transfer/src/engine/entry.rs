@@ -2,25 +2,27 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    ffi::OsString,
+    ffi::OsStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
 };
 
-use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, SecurityFlags};
+use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority};
 use consign_core::{Guid, Timestamp, clock::Monotonic};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     api::JobProgress,
+    index::Keys,
+    lazy::{Empty, Lazy},
     notice::{CommandLine, Notice, ObjectId},
     notify::{Call, Validity},
 };
 use crate::{
-    fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment},
+    fetch::{Checkpoint, FileFacts, JobContext},
     files::Place,
     machine,
 };
@@ -32,9 +34,11 @@ pub(super) struct Entry {
     /// Shared with changes that are being stored and with work under way, until one is changed.
     pub(super) files: Vec<Arc<FileEntry>>,
     /// What has to be told and nobody has heard yet, the oldest first. Stored.
-    pub(super) notices: VecDeque<Notice>,
+    pub(super) notices: Lazy<VecDeque<Notice>>,
     /// What is under way for it. Nothing of this survives a restart, or needs to.
-    pub(super) activity: Activity,
+    pub(super) activity: Lazy<Activity>,
+    /// The keys under which it stands in the index.
+    pub(super) keys: Keys,
 }
 
 /// A job without its files: small enough to be copied before it is changed.
@@ -44,17 +48,16 @@ pub(super) struct Core {
     /// The order in which jobs were made.
     pub(super) sequence: i64,
     pub(super) owner: u32,
-    pub(super) display_name: String,
-    pub(super) description: String,
+    pub(super) display_name: Box<str>,
+    pub(super) description: Box<str>,
     pub(super) priority: Priority,
     pub(super) notify_flags: NotifyFlags,
-    pub(super) proxy: ProxySettings,
-    pub(super) proxy_environment: ProxyEnvironment,
-    pub(super) security_flags: SecurityFlags,
+    /// What all fetches of the job have in common; most jobs share it.
+    pub(super) context: Arc<JobContext>,
     /// The class whose objects are told where no object is.
     pub(super) notification_class: Option<Guid>,
     /// What is run where nobody else has heard.
-    pub(super) command_line: Option<CommandLine>,
+    pub(super) command_line: Option<Box<CommandLine>>,
     /// Between two `JobModification`, in milliseconds.
     pub(super) notification_interval: u32,
     /// When notices are tried again. Not stored: a new process tries at once.
@@ -79,15 +82,16 @@ pub(super) struct Core {
     pub(super) turn: u64,
 }
 
-/// One file.
+/// One file. There may be millions at rest: what few of them have, or only while they are fetched, is
+/// not kept in place.
 #[derive(Clone, Debug)]
 pub(super) struct FileEntry {
-    pub(super) url: String,
+    pub(super) url: Box<str>,
     pub(super) place: Place,
-    pub(super) temporary_name: OsString,
-    pub(super) ranges: Vec<FileRange>,
-    pub(super) checksum: Option<Checksum>,
-    pub(super) checkpoint: Checkpoint,
+    pub(super) temporary_name: Box<OsStr>,
+    pub(super) ranges: Box<[FileRange]>,
+    pub(super) checksum: Option<Box<Checksum>>,
+    pub(super) checkpoint: Lazy<Checkpoint>,
     pub(super) stage: Stage,
     /// What its owner said of it.
     pub(super) validity: Option<Validity>,
@@ -149,8 +153,6 @@ pub(super) struct Activity {
     pub(super) done_at_tick: Option<u32>,
     /// Bytes that were last told to subscribers.
     pub(super) told: u64,
-    /// The keys under which it stands in the index.
-    pub(super) keys: super::index::Keys,
 }
 
 /// A notice that nobody has heard.
@@ -180,19 +182,15 @@ pub(super) enum Afterwards {
 }
 
 impl Entry {
+    /// A job of which nothing is under way and nothing has to be told.
+    pub(super) fn at_rest(core: Core, files: Vec<Arc<FileEntry>>) -> Self {
+        Self { core, files, notices: Lazy::default(), activity: Lazy::default(), keys: Keys::default() }
+    }
+
     /// Whether nothing is under way for the job.
     pub(super) fn is_quiet(&self) -> bool {
         let activity = &self.activity;
         !self.core.cleanup_pending && activity.fetching == 0 && activity.waiting.is_empty() && activity.call.is_none()
-    }
-
-    /// What all fetches of the job have in common.
-    pub(super) fn context(&self) -> JobContext {
-        JobContext {
-            proxy: self.core.proxy.clone(),
-            proxy_environment: self.core.proxy_environment.clone(),
-            security: self.core.security_flags,
-        }
     }
 
     /// Fetches that still move bytes.
@@ -261,7 +259,7 @@ impl FileEntry {
 
     /// What was fetched counts for nothing any more. Its bytes are overwritten.
     pub(super) fn forget(&mut self) {
-        (self.stage, self.checkpoint, self.answered) = (Stage::Waiting, Checkpoint::default(), None);
+        (self.stage, self.checkpoint, self.answered) = (Stage::Waiting, Lazy::default(), None);
     }
 
     /// What becomes the file's modification time: the server's, where it told one.
@@ -276,5 +274,26 @@ impl FileEntry {
             }
             Err(_) => httpdate::parse_http_date(text).ok(),
         }
+    }
+}
+
+impl Empty for VecDeque<Notice> {
+    fn empty() -> &'static Self {
+        static EMPTY: VecDeque<Notice> = VecDeque::new();
+        &EMPTY
+    }
+}
+
+impl Empty for Checkpoint {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Checkpoint> = LazyLock::new(Checkpoint::default);
+        &EMPTY
+    }
+}
+
+impl Empty for Activity {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Activity> = LazyLock::new(Activity::default);
+        &EMPTY
     }
 }

@@ -90,7 +90,7 @@ impl Service {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let first = entry.notices.front().copied();
         let (gone, kept) = entry.notices.drain(..).partition(|notice: &Notice| outdated(notice.kind));
-        entry.notices = kept;
+        *entry.notices = kept;
         // What comes next has not failed yet.
         let waits_anew = entry.notices.front().copied() != first;
         self.batch.notices_removed.extend(std::collections::VecDeque::into_iter(gone).map(|notice| (id, notice)));
@@ -161,7 +161,7 @@ impl Service {
             let earliest = entry.activity.modification_told.map_or(Monotonic::default(), |told| told + interval);
             if earliest > now {
                 entry.core.modification_due = Some(earliest);
-                self.index.place(&entry.core, &mut entry.activity.keys);
+                self.index.place(&entry.core, &mut entry.keys);
                 return;
             }
             entry.activity.modification = false;
@@ -180,7 +180,7 @@ impl Service {
     pub(super) fn modification_is_due(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         entry.core.modification_due = None;
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.index.place(&entry.core, &mut entry.keys);
         self.to_tell.insert(id);
     }
 
@@ -198,7 +198,7 @@ impl Service {
                     unheard.again = Some(now.wall + delay);
                 }
                 entry.core.tell_again = Some(now.monotonic + delay);
-                self.index.place(&entry.core, &mut entry.activity.keys);
+                self.index.place(&entry.core, &mut entry.keys);
                 self.receivers_changed(id);
             }
             Next::Wait => {}
@@ -369,8 +369,10 @@ impl Service {
     pub(super) fn tell_now(&mut self, id: JobId) {
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.core.tell_again = None;
-            entry.activity.unheard = None;
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            if entry.activity.unheard.is_some() {
+                entry.activity.unheard = None;
+            }
+            self.index.place(&entry.core, &mut entry.keys);
             self.to_tell.insert(id);
         }
     }
@@ -440,7 +442,11 @@ impl Entry {
     }
 
     fn ladder(&self) -> Ladder {
-        Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
+        Ladder {
+            object: self.activity.object,
+            class: self.core.notification_class,
+            command_line: self.core.command_line.as_deref().cloned(),
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Service {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
         // What was taken up from the store waits for nobody.
-        self.pending.extend(self.order.values().map(|id| Report::TakeUp { job: *id }));
+        let stirred = self.order.values().filter(|id| self.jobs.get(*id).is_some_and(|entry| !entry.core.machine.sleeps_through_starts()));
+        self.pending.extend(stirred.map(|id| Report::TakeUp { job: *id }));
         loop {
             let input = self.wait(&mut inbox, &mut reports, next_tick).await;
             self.time_passed();
@@ -235,7 +236,7 @@ impl Service {
             // Its object may not be needed any more.
             self.to_tell.insert(id);
         }
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.index.place(&entry.core, &mut entry.keys);
         for action in decided.actions {
             self.note(id, action);
         }
@@ -266,7 +267,7 @@ impl Service {
             Ok(()) => {
                 for id in &batch.removed {
                     if let Some(entry) = self.jobs.remove(id) {
-                        self.index.remove(*id, &entry.activity.keys);
+                        self.index.remove(*id, &entry.keys);
                         self.order.remove(&entry.core.sequence);
                         if let Some(object) = entry.activity.object {
                             self.receivers.released(object);
@@ -302,7 +303,7 @@ impl Service {
         let failure = Failure::new(error.code(), ErrorContext::GeneralQueueManager, format!("the state could not be stored: {error}"));
         for id in batch.take_back(&mut self.jobs) {
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            self.index.place(&entry.core, &mut entry.keys);
             let still_ending = matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending;
             if !still_ending {
                 for reply in entry.activity.waiting.drain(..) {
@@ -312,7 +313,7 @@ impl Service {
         }
         for id in &batch.added {
             if let Some(entry) = self.jobs.remove(id) {
-                self.index.remove(*id, &entry.activity.keys);
+                self.index.remove(*id, &entry.keys);
                 self.order.remove(&entry.core.sequence);
             }
         }

@@ -139,7 +139,7 @@ fn open(
         reports,
         arrivals: mpsc::unbounded_channel(),
         events,
-        jobs: HashMap::new(),
+        jobs: HashMap::with_capacity(stored.jobs.len()),
         order: BTreeMap::new(),
         index: Index::default(),
         next_turn: 1,
@@ -195,7 +195,7 @@ impl Service {
         entry.core.active = now.monotonic - age;
         entry.core.turn = self.next_turn;
         self.next_turn += 1;
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.index.place(&entry.core, &mut entry.keys);
         if !entry.notices.is_empty() {
             self.to_tell.insert(entry.core.id);
         }
@@ -210,7 +210,9 @@ impl Service {
         if entry.core.is_final() && !entry.core.cleanup_pending {
             return;
         }
-        entry.activity.completing_again = matches!(entry.core.machine.state, State::Completing { .. });
+        if matches!(entry.core.machine.state, State::Completing { .. }) {
+            entry.activity.completing_again = true;
+        }
         // The begin of the service cannot be refused.
         let _ = self.step(id, Event::ServiceStarted);
     }

@@ -121,18 +121,18 @@ fn rename(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
     dress(&temporary, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
     let target = file.place.path();
     // A folder is told before the rename, whose own word for it depends on what is in the folder.
-    if rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW)
+    if rustix::fs::statat(folder, &*file.place.name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
     {
         return Err(local_failure(&Errno::ISDIR.into(), "rename the finished file to", &target));
     }
-    rustix::fs::renameat(folder, file.temporary_name, folder, &file.place.name)
+    rustix::fs::renameat(folder, file.temporary_name, folder, &*file.place.name)
         .map_err(|error| local_failure(&error.into(), "rename the finished file to", &target))?;
     Ok(Committed::Now)
 }
 
 fn renamed_before(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
-    match rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW) {
+    match rustix::fs::statat(folder, &*file.place.name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() => Ok(Committed::Before),
         _ => {
             let temporary = file.place.folder.join(file.temporary_name);

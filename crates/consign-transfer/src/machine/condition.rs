@@ -6,7 +6,7 @@ use consign_bits::{ErrorContext, Failure, bits};
 use consign_core::{Hresult, Now, common::S_OK};
 
 use super::{
-    Action, Draft, Notification, State, Wake,
+    Action, Draft, Job, Notification, State, Wake,
     attempt::{network_disconnected, wait, without_network},
 };
 
@@ -105,6 +105,16 @@ pub(super) fn service_started(draft: &mut Draft) -> Answer {
         State::Suspended | State::Queued | State::Error | State::Transferred | State::Acknowledged => {}
     }
     Ok(S_OK)
+}
+
+impl Job {
+    /// Whether [`Event::ServiceStarted`] leaves the job as it is, as it does with most.
+    ///
+    /// [`Event::ServiceStarted`]: super::Event::ServiceStarted
+    pub fn sleeps_through_starts(&self) -> bool {
+        let at_rest = matches!(self.state, State::Suspended | State::Queued | State::Error | State::Transferred | State::Acknowledged);
+        at_rest && self.no_progress_since.is_none()
+    }
 }
 
 fn rebased(moment: Now, now: Now) -> Now {
