@@ -10,10 +10,6 @@ use crate::OpenError;
 /// `sqlite3` shell, short enough to be an answer.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The pages that are kept in memory, in KiB (negative, as SQLite has it). What is stored is read once,
-/// at the start; what is written goes mostly to few pages, and the system has the others.
-const CACHE: i64 = -512;
-
 /// A log that was longer than this is cut back when it was carried over. In bytes.
 const LOG_KEPT: i64 = 16 << 20;
 
@@ -33,8 +29,25 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "cache_size", CACHE)?;
     Ok(connection)
+}
+
+/// How many pages of the file are kept in memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Cache {
+    /// What is read is all of it, or rarely: most pages are not wanted twice, and the system has them.
+    Reading,
+    /// What is changed is soon changed again. SQLite's own default.
+    Writing,
+}
+
+pub(crate) fn set_cache(connection: &Connection, cache: Cache) -> rusqlite::Result<()> {
+    // Negative numbers are KiB.
+    let size = match cache {
+        Cache::Reading => -256,
+        Cache::Writing => -2000,
+    };
+    connection.pragma_update(None, "cache_size", size)
 }
 
 /// Sets what durability rests on, and reads it back.

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, bits};
+use consign_bits::{ErrorContext, Failure, JobId, JobState, NotifyFlags, Priority, bits};
 use consign_core::{
     Guid, Hresult,
     common::{E_INVALIDARG, S_OK},
@@ -12,7 +12,7 @@ use super::{
     api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
     entry::{Core, Entry},
     handle::{Command, Reply},
-    intake,
+    intake, record,
     service::{Service, ending, not_found},
     view,
 };
@@ -45,7 +45,7 @@ impl Service {
             }),
             Command::Validate(job, file, validity, reply) => self.answer(reply, |service| service.validate(job, file, validity)),
             Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
-            Command::Files(job, start, count, reply) => self.read(reply, move |service| service.files(job, start, count)),
+            Command::Files(job, start, count, reply) => self.read_files(job, start, count, reply),
             Command::Jobs(listing, page, reply) => self.read(reply, move |service| Ok(service.list(listing, page))),
             Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
             Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
@@ -78,6 +78,26 @@ impl Service {
         }
         self.batch.reads.push(Box::new(move |service| {
             let _ = reply.send(look(service));
+        }));
+    }
+
+    /// The files of a job that has ended are in the store alone: who wants them waits for it, and nobody
+    /// else.
+    fn read_files(&mut self, id: JobId, start: u32, count: u32, reply: Reply<Vec<FileView>>) {
+        if self.closing.is_some() {
+            let _ = reply.send(Err(ending()));
+            return;
+        }
+        self.batch.reads.push(Box::new(move |service| {
+            if service.jobs.get(&id).is_none_or(|entry| entry.past.is_none()) {
+                let _ = reply.send(service.files(id, start, count));
+                return;
+            }
+            let stored = service.store.read(move |connection| record::files(connection, id, start, count));
+            tokio::spawn(async move {
+                let files = stored.await.map_err(|error| Failure::new(error.code(), ErrorContext::GeneralQueueManager, error.to_string()));
+                let _ = reply.send(files.map(|files| files.iter().map(|(number, file)| view::file(*number, file)).collect()));
+            });
         }));
     }
 

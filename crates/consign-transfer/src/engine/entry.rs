@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority};
+use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, RangeSupport};
 use consign_core::{Guid, Timestamp, clock::Monotonic};
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +33,23 @@ pub(super) struct Entry {
     pub(super) core: Core,
     /// Shared with changes that are being stored and with work under way, until one is changed.
     pub(super) files: Vec<Arc<FileEntry>>,
+    /// Of a job that has ended, instead of its files: those are in the store alone.
+    pub(super) past: Option<Box<Past>>,
     /// What has to be told and nobody has heard yet, the oldest first. Stored.
     pub(super) notices: Lazy<VecDeque<Notice>>,
     /// What is under way for it. Nothing of this survives a restart, or needs to.
     pub(super) activity: Lazy<Activity>,
     /// The keys under which it stands in the index.
     pub(super) keys: Keys,
+}
+
+/// What is shown of the files of a job that has ended.
+#[derive(Debug)]
+pub(super) struct Past {
+    bytes_total: Option<u64>,
+    bytes_transferred: u64,
+    /// The one that the last failure was about.
+    error_file: Option<Arc<FileEntry>>,
 }
 
 /// A job without its files: small enough to be copied before it is changed.
@@ -184,7 +195,7 @@ pub(super) enum Afterwards {
 impl Entry {
     /// A job of which nothing is under way and nothing has to be told.
     pub(super) fn at_rest(core: Core, files: Vec<Arc<FileEntry>>) -> Self {
-        Self { core, files, notices: Lazy::default(), activity: Lazy::default(), keys: Keys::default() }
+        Self { core, files, past: None, notices: Lazy::default(), activity: Lazy::default(), keys: Keys::default() }
     }
 
     /// Whether nothing is under way for the job.
@@ -207,6 +218,26 @@ impl Entry {
             && self.files.iter().skip(self.activity.cursor).all(|file| file.is_done())
     }
 
+    /// Lets go of the files of a job that has ended, when there is nothing to do with them any more and
+    /// all that is known of them is stored.
+    pub(super) fn put_away(&mut self) {
+        let needed = !self.core.is_final() || self.core.cleanup_pending || self.activity.fetching > 0;
+        if needed || self.files.is_empty() || self.files.iter().any(|file| file.answered.is_some() || file.starts_anew()) {
+            return;
+        }
+        let JobProgress { bytes_total, bytes_transferred, .. } = self.progress();
+        let error_file = self.core.error_file.and_then(|number| self.files.get(number as usize)).cloned();
+        self.past = Some(Box::new(Past { bytes_total, bytes_transferred, error_file }));
+        self.files = Vec::new();
+    }
+
+    /// The file that the last failure was about.
+    pub(super) fn error_file(&self) -> Option<(u32, &FileEntry)> {
+        let number = self.core.error_file?;
+        let file = self.past.as_ref().map_or_else(|| self.files.get(number as usize), |past| past.error_file.as_ref());
+        file.map(|file| (number, &**file))
+    }
+
     /// A file, to be changed.
     pub(super) fn file_mut(&mut self, index: u32) -> Option<&mut FileEntry> {
         self.files.get_mut(index as usize).map(Arc::make_mut)
@@ -219,6 +250,9 @@ impl Entry {
             files_total: self.core.machine.files_total,
             files_transferred: self.core.machine.files_transferred,
         };
+        if let Some(past) = &self.past {
+            (progress.bytes_total, progress.bytes_transferred) = (past.bytes_total, past.bytes_transferred);
+        }
         for file in &self.files {
             progress.bytes_total = progress.bytes_total.zip(file.total()).map(|(sum, total)| sum.saturating_add(total));
             progress.bytes_transferred = progress.bytes_transferred.saturating_add(file.position());
@@ -255,6 +289,11 @@ impl FileEntry {
 
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Transferred | Stage::Named)
+    }
+
+    /// Whether an interruption costs all that was fetched of it.
+    pub(super) fn starts_anew(&self) -> bool {
+        self.stage == Stage::Begun && self.facts().ranges == RangeSupport::No
     }
 
     /// What was fetched counts for nothing any more. Its bytes are overwritten.
@@ -297,3 +336,13 @@ impl Empty for Activity {
         &EMPTY
     }
 }
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    #[test]
+    fn print_sizes() {
+        macro_rules! s { ($($t:ty),*) => { $( println!("{} {}", stringify!($t), size_of::<$t>()); )* } }
+        s!(Entry, Core, Keys, Activity, FileEntry, Arc<FileEntry>, Checkpoint, FileFacts, Place, machine::Job, State, machine::Choices, Option<consign_bits::Failure>, Option<consign_core::Now>, Option<Guid>, Option<Timestamp>, Option<Monotonic>, Option<machine::Wake>, super::super::report::Report);
+    }
+}
+use machine::State;

@@ -310,6 +310,8 @@ pub(super) struct Stored {
     /// In the order in which they were made.
     #[expect(clippy::vec_box, reason = "they move into a map of boxes; unboxed, many would be in memory twice")]
     pub(super) jobs: Vec<Box<Entry>>,
+    /// Those of all files.
+    pub(super) folders: HashSet<Arc<Path>>,
     pub(super) orphans: Vec<PathBuf>,
     /// The id of the next notice.
     pub(super) next_notice: u64,
@@ -338,8 +340,11 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
             file = files.next()?;
         }
         own.shrink_to_fit();
-        stored.jobs.push(Box::new(Entry::at_rest(core, own)));
+        let mut entry = Box::new(Entry::at_rest(core, own));
+        entry.put_away();
+        stored.jobs.push(entry);
     }
+    stored.folders = shared.folders;
     let mut notices = connection.prepare("SELECT * FROM notices ORDER BY id")?;
     let mut rows = notices.query([])?;
     while let Some(row) = rows.next()? {
@@ -455,6 +460,20 @@ fn job_of(row: &Row<'_>, shared: &mut Shared) -> rusqlite::Result<Core> {
         machine,
         turn: 0,
     })
+}
+
+/// At most `count` files of a job, with their numbers, from the `start`-th on.
+pub(super) fn files(connection: &Connection, job: JobId, start: u32, count: u32) -> rusqlite::Result<Vec<(u32, FileEntry)>> {
+    let mut shared = Shared::default();
+    let columns = FILE_COLUMNS.join(", ");
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {columns} FROM files WHERE job = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"))?;
+    let mut rows = statement.query(params![job.guid().as_bytes().as_slice(), start, count])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        files.push((row.get(of_file!("number"))?, file_of(row, &mut shared)?));
+    }
+    Ok(files)
 }
 
 fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<Box<CommandLine>>> {

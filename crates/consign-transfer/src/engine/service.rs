@@ -284,6 +284,11 @@ impl Service {
                     // Nobody listens: nobody needs to hear.
                     let _ = self.events.send(event);
                 }
+                for id in &batch.cores {
+                    if let Some(entry) = self.jobs.get_mut(id) {
+                        entry.put_away();
+                    }
+                }
                 // What came of the fetches is stored, unless some of it waits to be decided again.
                 if self.pending.is_empty() {
                     for id in std::mem::take(&mut self.quiet) {

@@ -124,7 +124,7 @@ fn open(
         let change = Change::PutOrphans(orphans.clone());
         store.write(move |connection| record::apply(connection, &[change])).wait().map_err(|error| stored_badly(&error, error.code()))?;
     }
-    let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| &*file.place.folder);
+    let of_jobs = stored.folders.iter().map(AsRef::as_ref);
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
     let fetcher = Fetcher::new(&settings.fetch)?;

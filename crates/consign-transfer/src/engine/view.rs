@@ -1,6 +1,6 @@
 //! What is shown of a job.
 
-use consign_bits::{JobId, ProxySettings, RangeSupport, ShownUrl};
+use consign_bits::{JobId, ProxySettings, ShownUrl};
 
 use super::{
     api::{AutoComplete, FileView, JobError, JobView, PeerAvailability},
@@ -58,7 +58,7 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
 
 pub(super) fn error(entry: &Entry) -> Option<JobError> {
     let failure = entry.core.machine.error.clone()?;
-    let file = entry.core.error_file.and_then(|index| Some((index, entry.files.get(usize::try_from(index).ok()?)?)));
+    let file = entry.error_file();
     Some(JobError {
         failure,
         file: file.map(|(index, file)| (index, ShownUrl(&file.url).to_string())),
@@ -111,9 +111,8 @@ fn not_told_because(entry: &Entry) -> Option<String> {
 }
 
 fn remark(entry: &Entry) -> Option<String> {
-    let without_ranges =
-        entry.files.iter().filter(|file| !file.is_done() && file.stage == Stage::Begun && file.facts().ranges == RangeSupport::No).count();
-    (without_ranges > 0).then(|| "the server gives no parts of files: an interrupted file starts again from its beginning".to_owned())
+    let without_ranges = entry.files.iter().any(|file| file.starts_anew());
+    without_ranges.then(|| "the server gives no parts of files: an interrupted file starts again from its beginning".to_owned())
 }
 
 pub(super) fn file(index: u32, file: &FileEntry) -> FileView {

@@ -183,7 +183,7 @@ mod tests {
     const TEMPORARY: &str = ".BIT0123456789abcdef.tmp";
 
     fn place(folder: &Path, name: &str) -> Place {
-        Place { folder: folder.canonicalize().unwrap().into(), name: name.into() }
+        Place { folder: folder.canonicalize().unwrap().into(), name: OsStr::new(name).into() }
     }
 
     fn temporary() -> OsString {
@@ -247,7 +247,7 @@ mod tests {
         for name in names.iter().skip(1) {
             std::fs::write(folder.path().join(name), "content").unwrap();
         }
-        let gone = Place { folder: folder.path().join("gone").into(), name: "file".into() };
+        let gone = Place { folder: folder.path().join("gone").into(), name: OsStr::new("file").into() };
         let mut commits: Vec<_> = places
             .iter()
             .zip(&names)
@@ -270,6 +270,6 @@ mod tests {
             discard(&at, &temporary()).unwrap();
         }
         assert!(!folder.path().join(TEMPORARY).exists());
-        discard(&Place { folder: Path::new("/none/at/all").into(), name: "x".into() }, &temporary()).unwrap();
+        discard(&Place { folder: Path::new("/none/at/all").into(), name: OsStr::new("x").into() }, &temporary()).unwrap();
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         std::fs::create_dir_all(real.join("a")).unwrap();
         std::os::unix::fs::symlink("a", real.join("link")).unwrap();
         let place = Place::check(&real.join("link/../a/./file")).unwrap();
-        assert_eq!(place, Place { folder: real.join("a").into(), name: "file".into() });
+        assert_eq!(place, Place { folder: real.join("a").into(), name: OsStr::new("file").into() });
         assert_eq!(Place::check(&real.join("link/x")).unwrap().path(), real.join("a/x"));
         std::os::unix::fs::symlink("/etc/passwd", real.join("a/l")).unwrap();
         assert!(Place::check(&real.join("a/l")).is_ok(), "a link in the file's own place is replaced");
