@@ -123,11 +123,11 @@ impl Service {
     /// Runs until it is shut down or abandoned.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
-        // What was taken up from the store waits for nobody.
+        // What was taken up from the store waits for nobody: the first round is about it.
         let stirred = self.order.values().filter(|id| self.jobs.get(*id).is_some_and(|entry| !entry.core.machine.sleeps_through_starts()));
         self.pending.extend(stirred.map(|id| Report::TakeUp { job: *id }));
+        let mut input = Input::Time;
         loop {
-            let input = self.wait(&mut inbox, &mut reports, next_tick).await;
             self.time_passed();
             let abandoned = self.take(input);
             for _ in 1..ROUND {
@@ -157,6 +157,7 @@ impl Service {
             if self.store_retry.is_none() {
                 self.tell_owners();
             }
+            input = self.wait(&mut inbox, &mut reports, next_tick).await;
         }
         self.close(reports).await;
     }
