@@ -12,7 +12,9 @@ use super::{
     api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
     entry::{Core, Entry},
     handle::{Command, Reply},
-    intake, record,
+    intake,
+    lazy::Lazy,
+    record,
     service::{Service, ending, not_found},
     view,
 };
@@ -158,21 +160,15 @@ impl Service {
             priority: Priority::Normal,
             notify_flags: NotifyFlags::default(),
             context: Arc::new(JobContext { proxy_environment: intake::proxy_environment(&new.proxy_environment), ..JobContext::default() }),
-            notification_class: None,
-            command_line: None,
             notification_interval: DEFAULT_NOTIFICATION_INTERVAL,
-            tell_again: None,
-            modification_due: None,
             umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
             active: now.monotonic,
-            ended: None,
-            error_file: None,
-            error_at: consign_core::Timestamp::default(),
             cleanup_pending: false,
             machine: machine::Job::new(job_type, choices),
             turn: 0,
+            rare: Lazy::default(),
         };
         for change in new.changes {
             intake::change(&mut core, change, &self.settings)?;
@@ -235,13 +231,15 @@ impl Service {
         if let Some(entry) = self.jobs.get_mut(&id) {
             // The machine has the choices, and more that is newer than this copy.
             let (modified, active) = (entry.core.modified, entry.core.active);
-            let receivers = |core: &Core| (core.notify_flags, core.notification_class, core.command_line.clone());
+            let receivers = |core: &Core| (core.notify_flags, core.rare.notification_class, core.rare.command_line.clone());
             let same_receivers = receivers(&entry.core) == receivers(&core);
             if entry.core.notification_interval != core.notification_interval {
-                core.modification_due = None;
+                if core.rare.modification_due.is_some() {
+                    core.rare.modification_due = None;
+                }
                 self.to_tell.insert(id);
             }
-            entry.core = Core { machine: entry.core.machine.clone(), modified, active, ended: entry.core.ended, ..core };
+            entry.core = Core { machine: entry.core.machine.clone(), modified, active, ..core };
             self.index.place(&entry.core, &mut entry.keys);
             self.batch.cores.insert(id);
             if !same_receivers {

@@ -65,32 +65,39 @@ pub(super) struct Core {
     pub(super) notify_flags: NotifyFlags,
     /// What all fetches of the job have in common; most jobs share it.
     pub(super) context: Arc<JobContext>,
-    /// The class whose objects are told where no object is.
-    pub(super) notification_class: Option<Guid>,
-    /// What is run where nobody else has heard.
-    pub(super) command_line: Option<Box<CommandLine>>,
     /// Between two `JobModification`, in milliseconds.
     pub(super) notification_interval: u32,
-    /// When notices are tried again. Not stored: a new process tries at once.
-    pub(super) tell_again: Option<Monotonic>,
-    /// When a modification may be told that came too soon after the last one.
-    pub(super) modification_due: Option<Monotonic>,
     /// Of the application that made the job.
     pub(super) umask: u32,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
     /// The same on the clock that can be waited for.
     pub(super) active: Monotonic,
-    /// When it became final.
-    pub(super) ended: Option<Timestamp>,
-    /// The file that the last failure was about.
-    pub(super) error_file: Option<u32>,
-    pub(super) error_at: Timestamp,
     /// Temporary files of a cancelled job may still be there.
     pub(super) cleanup_pending: bool,
     pub(super) machine: machine::Job,
     /// Its place among equal jobs: the lowest has waited longest.
     pub(super) turn: u64,
+    pub(super) rare: Lazy<Rare>,
+}
+
+/// What most jobs have none of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    /// The class whose objects are told where no object is.
+    pub(super) notification_class: Option<Guid>,
+    /// What is run where nobody else has heard.
+    pub(super) command_line: Option<CommandLine>,
+    /// When notices are tried again. Not stored: a new process tries at once.
+    pub(super) tell_again: Option<Monotonic>,
+    /// When a modification may be told that came too soon after the last one.
+    pub(super) modification_due: Option<Monotonic>,
+    /// When it became final.
+    pub(super) ended: Option<Timestamp>,
+    /// The file that the last failure was about.
+    pub(super) error_file: Option<u32>,
+    /// When that was; the beginning of the calendar where there was none.
+    pub(super) error_at: Timestamp,
 }
 
 /// One file. There may be millions at rest: what few of them have, or only while they are fetched, is
@@ -226,14 +233,14 @@ impl Entry {
             return;
         }
         let JobProgress { bytes_total, bytes_transferred, .. } = self.progress();
-        let error_file = self.core.error_file.and_then(|number| self.files.get(number as usize)).cloned();
+        let error_file = self.core.rare.error_file.and_then(|number| self.files.get(number as usize)).cloned();
         self.past = Some(Box::new(Past { bytes_total, bytes_transferred, error_file }));
         self.files = Vec::new();
     }
 
     /// The file that the last failure was about.
     pub(super) fn error_file(&self) -> Option<(u32, &FileEntry)> {
-        let number = self.core.error_file?;
+        let number = self.core.rare.error_file?;
         let file = self.past.as_ref().map_or_else(|| self.files.get(number as usize), |past| past.error_file.as_ref());
         file.map(|file| (number, &**file))
     }
@@ -336,13 +343,10 @@ impl Empty for Activity {
         &EMPTY
     }
 }
-#[cfg(test)]
-mod sizes {
-    use super::*;
-    #[test]
-    fn print_sizes() {
-        macro_rules! s { ($($t:ty),*) => { $( println!("{} {}", stringify!($t), size_of::<$t>()); )* } }
-        s!(Entry, Core, Keys, Activity, FileEntry, Arc<FileEntry>, Checkpoint, FileFacts, Place, machine::Job, State, machine::Choices, Option<consign_bits::Failure>, Option<consign_core::Now>, Option<Guid>, Option<Timestamp>, Option<Monotonic>, Option<machine::Wake>, super::super::report::Report);
+
+impl Empty for Rare {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Rare> = LazyLock::new(Rare::default);
+        &EMPTY
     }
 }
-use machine::State;

@@ -174,12 +174,12 @@ pub(super) fn change(core: &mut Core, change: Change, settings: &Settings) -> Re
             }
             Arc::make_mut(&mut core.context).security = flags;
         }
-        Change::NotificationClass(class) => core.notification_class = Some(class).filter(|class| *class != Guid::NULL),
+        Change::NotificationClass(class) => core.rare.notification_class = Some(class).filter(|class| *class != Guid::NULL),
         Change::CommandLine(line) => {
             if let Some(line) = &line {
                 checked_command_line(line)?;
             }
-            core.command_line = line.map(Box::new);
+            core.rare.command_line = line;
         }
         Change::NotificationInterval(interval) => core.notification_interval = interval,
     }

@@ -155,7 +155,7 @@ impl Service {
             }
         };
         self.batch.touch(entry);
-        entry.core.error_file = Some(number);
+        entry.core.rare.error_file = Some(number);
         let _ = self.step(id, Event::Failed(attempt, failure, severity));
         if self.network_returned >= began {
             // It returned while the failure was on its way here.
@@ -171,7 +171,7 @@ impl Service {
         match entry.activity.setback.clone() {
             Some(setback) => {
                 self.batch.touch(entry);
-                entry.core.error_file = Some(setback.file);
+                entry.core.rare.error_file = Some(setback.file);
                 let severity = Severity::Transient { not_before: setback.not_before };
                 let _ = self.step(id, Event::Failed(attempt, setback.failure, severity));
             }
@@ -226,7 +226,7 @@ impl Service {
                 }
                 let outcome = match failed {
                     Some((number, failure)) => {
-                        entry.core.error_file = Some(number);
+                        entry.core.rare.error_file = Some(number);
                         CommitOutcome::Failed { failure, lost: u32::try_from(lost.len()).unwrap_or(u32::MAX) }
                     }
                     None => CommitOutcome::Done { all_deleted },

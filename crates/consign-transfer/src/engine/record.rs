@@ -20,7 +20,7 @@ use consign_store::Schema;
 use rusqlite::{Connection, Row, RowIndex, params};
 
 use super::{
-    entry::{Core, Entry, FileEntry, Stage},
+    entry::{Core, Entry, FileEntry, Rare, Stage},
     lazy::Lazy,
     notice::{CommandLine, Notice, NoticeKind},
     notify::Validity,
@@ -99,7 +99,7 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
         State::TransientError { wake: Wake::At(at) } => Some(at.wall.as_millis()),
         _ => None,
     };
-    let error = machine.error.as_ref();
+    let error = machine.error.as_deref();
     let context = &core.context;
     connection
         .prepare_cached(
@@ -135,7 +135,7 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             core.created.as_millis(),
             core.modified.as_millis(),
             machine.transferred_at.map(Timestamp::as_millis),
-            core.ended.map(Timestamp::as_millis),
+            core.rare.ended.map(Timestamp::as_millis),
             millis(machine.choices.minimum_retry_delay),
             millis(machine.choices.no_progress_timeout),
             millis(machine.choices.maximum_download_time),
@@ -144,16 +144,16 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             error.map(|failure| failure.code.as_i32()),
             error.map(|failure| failure.context.number()),
             error.map(|failure| failure.sentence.as_ref()),
-            core.error_file,
-            core.error_at.as_millis(),
+            core.rare.error_file,
+            core.rare.error_at.as_millis(),
             retry_at,
             machine.no_progress_since.map(|since| since.wall.as_millis()),
             millis(machine.active_before),
             core.cleanup_pending,
             core.umask,
-            core.notification_class.map(|class| *class.as_bytes()),
-            core.command_line.as_ref().map(|line| line.program.as_str()),
-            core.command_line.as_ref().map(|line| line.arguments.join("\0")),
+            core.rare.notification_class.map(|class| *class.as_bytes()),
+            core.rare.command_line.as_ref().map(|line| line.program.as_str()),
+            core.rare.command_line.as_ref().map(|line| line.arguments.join("\0")),
             core.notification_interval,
         ])?;
     Ok(())
@@ -409,7 +409,7 @@ fn job_of(row: &Row<'_>, shared: &mut Shared) -> rusqlite::Result<Core> {
         state: state_of(row)?,
         files_total,
         files_transferred: row.get::<_, u32>(of_job!("files_transferred"))?.min(files_total),
-        error,
+        error: error.map(Box::new),
         error_count: row.get(of_job!("error_count"))?,
         no_progress_since: row.get::<_, Option<i64>>(of_job!("no_progress_since"))?.map(on_the_calendar),
         active_before: duration(row, of_job!("active_before"))?,
@@ -447,18 +447,19 @@ fn job_of(row: &Row<'_>, shared: &mut Shared) -> rusqlite::Result<Core> {
         created: Timestamp::from_millis(row.get(of_job!("created"))?),
         modified: Timestamp::from_millis(row.get(of_job!("modified"))?),
         active: Monotonic::default(),
-        ended: row.get::<_, Option<i64>>(of_job!("ended"))?.map(Timestamp::from_millis),
-        error_file: row.get(of_job!("error_file"))?,
-        error_at: Timestamp::from_millis(row.get(of_job!("error_at"))?),
         cleanup_pending: row.get(of_job!("cleanup_pending"))?,
         umask: row.get(of_job!("umask"))?,
-        notification_class: row.get::<_, Option<[u8; 16]>>(of_job!("notification_class"))?.map(Guid::from_bytes),
-        command_line: command_line_of(row)?,
         notification_interval: row.get(of_job!("notification_interval"))?,
-        tell_again: None,
-        modification_due: None,
         machine,
         turn: 0,
+        rare: Lazy::from(Rare {
+            ended: row.get::<_, Option<i64>>(of_job!("ended"))?.map(Timestamp::from_millis),
+            error_file: row.get(of_job!("error_file"))?,
+            error_at: Timestamp::from_millis(row.get(of_job!("error_at"))?),
+            notification_class: row.get::<_, Option<[u8; 16]>>(of_job!("notification_class"))?.map(Guid::from_bytes),
+            command_line: command_line_of(row)?,
+            ..Rare::default()
+        }),
     })
 }
 
@@ -476,13 +477,13 @@ pub(super) fn files(connection: &Connection, job: JobId, start: u32, count: u32)
     Ok(files)
 }
 
-fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<Box<CommandLine>>> {
+fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<CommandLine>> {
     let (program, arguments): (Option<String>, Option<String>) =
         (row.get(of_job!("command_program"))?, row.get(of_job!("command_arguments"))?);
     Ok(program.map(|program| {
         let arguments = arguments.filter(|arguments| !arguments.is_empty());
         let arguments = arguments.map(|arguments| arguments.split('\0').map(str::to_owned).collect());
-        Box::new(CommandLine { program, arguments: arguments.unwrap_or_default() })
+        CommandLine { program, arguments: arguments.unwrap_or_default() }
     }))
 }
 

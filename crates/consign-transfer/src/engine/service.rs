@@ -226,14 +226,14 @@ impl Service {
             core.active = now.monotonic;
         }
         if failed_anew {
-            core.error_at = now.wall;
+            core.rare.error_at = now.wall;
         }
         if matches!(core.machine.state, State::Queued) && !was_queued && !keeps_turn {
             core.turn = self.next_turn;
             self.next_turn += 1;
         }
-        if core.machine.is_final() && core.ended.is_none() {
-            core.ended = Some(now.wall);
+        if core.machine.is_final() && core.rare.ended.is_none() {
+            core.rare.ended = Some(now.wall);
             // Its object may not be needed any more.
             self.to_tell.insert(id);
         }
@@ -268,7 +268,7 @@ impl Service {
             Ok(()) => {
                 for id in &batch.removed {
                     if let Some(entry) = self.jobs.remove(id) {
-                        self.index.remove(*id, &entry.keys);
+                        self.index.remove(&entry.core, &entry.keys);
                         self.order.remove(&entry.core.sequence);
                         if let Some(object) = entry.activity.object {
                             self.receivers.released(object);
@@ -319,7 +319,7 @@ impl Service {
         }
         for id in &batch.added {
             if let Some(entry) = self.jobs.remove(id) {
-                self.index.remove(*id, &entry.keys);
+                self.index.remove(&entry.core, &entry.keys);
                 self.order.remove(&entry.core.sequence);
             }
         }
@@ -348,11 +348,11 @@ impl Service {
             let Some(entry) = self.jobs.get(&id) else { continue };
             let event = match entry.core.machine.deadline() {
                 Some((at, event)) if at <= now => event,
-                _ if entry.core.tell_again.is_some_and(|at| at <= now) => {
+                _ if entry.core.rare.tell_again.is_some_and(|at| at <= now) => {
                     self.tell_now(id);
                     continue;
                 }
-                _ if entry.core.modification_due.is_some_and(|at| at <= now) => {
+                _ if entry.core.rare.modification_due.is_some_and(|at| at <= now) => {
                     self.modification_is_due(id);
                     continue;
                 }

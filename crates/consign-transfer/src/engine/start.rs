@@ -1,7 +1,7 @@
 //! How an engine begins: the store is opened, what it holds is taken up, and the threads start.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     ops::Bound,
     path::PathBuf,
     time::Duration,
@@ -140,7 +140,7 @@ fn open(
         arrivals: mpsc::unbounded_channel(),
         events,
         jobs: HashMap::with_capacity(stored.jobs.len()),
-        order: BTreeMap::new(),
+        order: stored.jobs.iter().map(|entry| (entry.core.sequence, entry.core.id)).collect(),
         index: Index::default(),
         next_turn: 1,
         folders,
@@ -188,6 +188,7 @@ fn find_lost_files(folders: &Folders) -> Vec<PathBuf> {
 }
 
 impl Service {
+    /// Its place in the order it has already.
     fn admit(&mut self, mut entry: Box<super::entry::Entry>) {
         let now = self.now();
         // A clock that was not set yet when the job was made says nothing of its age.
@@ -199,7 +200,6 @@ impl Service {
         if !entry.notices.is_empty() {
             self.to_tell.insert(entry.core.id);
         }
-        self.order.insert(entry.core.sequence, entry.core.id);
         self.jobs.insert(entry.core.id, entry);
     }
 

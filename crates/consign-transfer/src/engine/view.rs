@@ -42,8 +42,8 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
         },
         security_flags: core.context.security,
         has_object: entry.activity.object.is_some(),
-        notification_class: core.notification_class,
-        command_line: core.command_line.as_deref().cloned(),
+        notification_class: core.rare.notification_class,
+        command_line: core.rare.command_line.clone(),
         notification_interval: core.notification_interval,
         notices_pending: u32::try_from(entry.notices.len()).unwrap_or(u32::MAX),
         not_told_because: not_told_because(entry),
@@ -57,13 +57,13 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
 }
 
 pub(super) fn error(entry: &Entry) -> Option<JobError> {
-    let failure = entry.core.machine.error.clone()?;
+    let failure = entry.core.machine.error.as_deref().cloned()?;
     let file = entry.error_file();
     Some(JobError {
         failure,
         file: file.map(|(index, file)| (index, ShownUrl(&file.url).to_string())),
         protocol: file.map(|(_, file)| if is_local(file) { "file" } else { "http" }),
-        at: entry.core.error_at,
+        at: entry.core.rare.error_at,
     })
 }
 
@@ -100,7 +100,7 @@ fn not_told_because(entry: &Entry) -> Option<String> {
     if entry.notices.is_empty() {
         return None;
     }
-    let nobody = entry.activity.object.is_none() && core.notification_class.is_none() && core.command_line.is_none();
+    let nobody = entry.activity.object.is_none() && core.rare.notification_class.is_none() && core.rare.command_line.is_none();
     Some(match &entry.activity.unheard {
         _ if !entry.notices.iter().any(|notice| notice.kind.is_wanted(core.notify_flags)) => "the notify flags leave it out".to_owned(),
         _ if entry.activity.call.is_some() => "it is being told".to_owned(),

@@ -57,7 +57,8 @@ pub(super) fn no_progress_due(draft: &mut Draft) -> Answer {
         .is_some_and(|since| draft.now.monotonic.since(since.monotonic) >= draft.job.choices.no_progress_timeout);
     if over && matches!(draft.job.state, State::TransientError { .. }) {
         // What kept it from progressing says more than that it did not.
-        let failure = draft.job.error.clone().unwrap_or_else(|| Failure::of(bits::BG_E_NO_PROGRESS, ErrorContext::GeneralQueueManager));
+        let failure =
+            draft.job.error.as_deref().cloned().unwrap_or_else(|| Failure::of(bits::BG_E_NO_PROGRESS, ErrorContext::GeneralQueueManager));
         draft.enter_error(failure);
     }
     Ok(S_OK)
