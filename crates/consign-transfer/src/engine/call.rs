@@ -49,6 +49,9 @@ impl Service {
             Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
             Command::Files(job, start, count, reply) => self.read_files(job, start, count, reply),
             Command::Jobs(listing, page, reply) => self.read(reply, move |service| Ok(service.list(listing, page))),
+            Command::JobIds(listing, reply) => {
+                self.read(reply, move |service| Ok(service.listed(listing).map(|entry| entry.core.id).collect()))
+            }
             Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
             Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
             Command::StopTelling(reply) => self.answer(reply, |service| {
@@ -260,12 +263,16 @@ impl Service {
         Ok(numbered.map(|(index, file)| view::file(index, file)).collect())
     }
 
+    fn listed(&self, listing: Listing) -> impl Iterator<Item = &Entry> {
+        let all = self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref));
+        all.filter(move |entry| listing == Listing::All || !entry.core.is_final())
+    }
+
     fn list(&self, listing: Listing, page: Range<usize>) -> (Vec<JobView>, usize) {
         let before = self.background_job();
-        let all = self.order.values().filter_map(|id| self.jobs.get(id));
         let mut total = 0;
         let mut views = Vec::new();
-        for entry in all.filter(|entry| listing == Listing::All || !entry.core.is_final()) {
+        for entry in self.listed(listing) {
             if page.contains(&total) {
                 views.push(view::job(entry, before));
             }

@@ -124,8 +124,6 @@ impl Service {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
         // What was taken up from the store waits for nobody: the first round is about it.
-        let stirred = self.order.values().filter(|id| self.jobs.get(*id).is_some_and(|entry| !entry.core.machine.sleeps_through_starts()));
-        self.pending.extend(stirred.map(|id| Report::TakeUp { job: *id }));
         let mut input = Input::Time;
         loop {
             self.time_passed();

@@ -25,6 +25,7 @@ use super::{
     naming::Naming,
     network,
     record::{self, Change, SCHEMA, Stored},
+    report::Report,
     service::Service,
 };
 use crate::{
@@ -92,7 +93,7 @@ fn run(
 fn open(
     options: EngineOptions,
     transfers: tokio::runtime::Handle,
-    reports: mpsc::UnboundedSender<super::report::Report>,
+    reports: mpsc::UnboundedSender<Report>,
     events: broadcast::Sender<JobEvent>,
 ) -> Result<Service, Failure> {
     let EngineOptions { paths, settings, clock, random, receivers } = options;
@@ -197,6 +198,9 @@ impl Service {
         entry.core.turn = self.next_turn;
         self.next_turn += 1;
         self.index.place(&entry.core, &mut entry.keys);
+        if !entry.core.machine.sleeps_through_starts() {
+            self.pending.push_back(Report::TakeUp { job: entry.core.id });
+        }
         if !entry.notices.is_empty() {
             self.to_tell.insert(entry.core.id);
         }
