@@ -88,8 +88,8 @@ async fn find_job(call: &Call<'_>) -> Answer {
 
 async fn enum_jobs(call: &Call<'_>) -> Answer {
     let (flags,): (u32,) = call.arguments()?;
-    let jobs = call.shared.engine.jobs(listing(flags)?).await?;
-    call.answer(&(jobs.iter().map(record::object_path).collect::<Result<Vec<_>, _>>()?,))
+    let jobs = call.shared.engine.job_ids(listing(flags)?).await?;
+    call.answer(&(jobs.into_iter().map(path).collect::<Result<Vec<_>, _>>()?,))
 }
 
 async fn list_jobs(call: &Call<'_>) -> Answer {

@@ -23,7 +23,7 @@ use super::{
     service::Service,
 };
 use crate::{
-    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    fetch::{Checkpoint, FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
     machine::{Action, Attempt, Event, Notification, State},
 };
 
@@ -208,16 +208,16 @@ impl Service {
         file.meter = Some(Arc::clone(&position));
         file.stage = Stage::Begun;
         let task = FileTask {
-            url: file.url.clone(),
+            url: file.url.to_string(),
             place: file.place.clone(),
-            temporary_name: file.temporary_name.clone(),
-            ranges: file.ranges.clone(),
-            checksum: file.checksum.clone(),
-            checkpoint: file.checkpoint.clone(),
+            temporary_name: (*file.temporary_name).into(),
+            ranges: file.ranges.to_vec(),
+            checksum: file.checksum.as_deref().cloned(),
+            checkpoint: Checkpoint::clone(&file.checkpoint),
         };
-        let checkpoint = file.checkpoint.clone();
+        let checkpoint = Checkpoint::clone(&file.checkpoint);
         let synced = AtomicU64::new(file.checkpoint.synced);
-        let context = Arc::new(entry.context());
+        let context = Arc::clone(&entry.core.context);
         let observer: Arc<dyn Observer> = Arc::new(Meter {
             job: id,
             attempt,
@@ -260,7 +260,7 @@ impl Service {
         self.probing = Some(id);
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let url = entry.files[index].url.clone();
-        let context = entry.context();
+        let context = Arc::clone(&entry.core.context);
         let (fetcher, reports, stop) = (self.fetcher.clone(), self.reports.clone(), entry.activity.stop.clone().unwrap_or_default());
         self.transfers.spawn(async move {
             // A server that does not answer this will be heard of when the file's turn comes.

@@ -75,6 +75,7 @@ pub(super) enum Command {
     Job(JobId, Reply<JobView>),
     Files(JobId, u32, u32, Reply<Vec<FileView>>),
     Jobs(Listing, Range<usize>, Reply<(Vec<JobView>, usize)>),
+    JobIds(Listing, Reply<Vec<JobId>>),
     Find(String, Reply<JobId>),
     Status(Reply<EngineStatus>),
     StopTelling(Reply<()>),
@@ -224,6 +225,14 @@ impl Engine {
     /// Only when the engine has ended.
     pub async fn page_of_jobs(&self, listing: Listing, page: Range<usize>) -> Result<(Vec<JobView>, usize), Failure> {
         self.call(|reply| Command::Jobs(listing, page, reply)).await
+    }
+
+    /// Those of [`Engine::jobs`], by their ids alone.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn job_ids(&self, listing: Listing) -> Result<Vec<JobId>, Failure> {
+        self.call(|reply| Command::JobIds(listing, reply)).await
     }
 
     /// The job with this id, with an id that begins so, or with this display name, live ones

@@ -25,6 +25,7 @@ mod folders;
 mod handling;
 mod index;
 mod intake;
+mod lazy;
 mod naming;
 mod network;
 mod notice;
