@@ -27,6 +27,7 @@ mod object;
 mod peer;
 mod properties;
 mod record;
+mod recorder;
 mod service_object;
 mod signal;
 
@@ -80,6 +81,9 @@ pub(crate) async fn answer(shared: &Shared, peer: &Peer, message: &Message) -> O
 async fn carry_out(call: &Call<'_>) -> Answer {
     let header = call.header;
     for_this_side(header)?;
+    if let Some(number) = consign_wire::names::recorder_of_path(call.path) {
+        return recorder::call(call, number).await;
+    }
     let interface = find_interface(call)?;
     let Some(method) = interface.method(call.member) else {
         return Err(Mistake::UnknownMethod.because(format!("{} has no method {}", interface.name, call.member)));

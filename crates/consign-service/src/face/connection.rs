@@ -102,6 +102,9 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
             if let Some(classes) = shared.receivers.classes() {
                 classes.peer_gone(peer.number);
             }
+            if let Some(queues) = &shared.queues {
+                queues.peer_gone(peer.number);
+            }
             let gone = shared.receivers.peer_gone(peer.number);
             if !gone.is_empty() {
                 // An engine that has ended calls nobody.
