@@ -37,11 +37,10 @@ impl Described {
                 }
             }
         });
-        let (base_field, base_value, deref) = match &self.keys.base {
+        let (base_field, deref) = match &self.keys.base {
             None => Default::default(),
             Some(base) => (
                 quote!(base: <#base as ::consign::Interface>::Recorder<'r>,),
-                quote!(base: <#base as ::consign::Interface>::recorder_as(recorder, described),),
                 quote! {
                     impl<'r> ::core::ops::Deref for #recorder<'r> {
                         type Target = <#base as ::consign::Interface>::Recorder<'r>;
@@ -64,10 +63,6 @@ impl Described {
             }
 
             impl<'r> #recorder<'r> {
-                fn of(recorder: &'r ::consign::Recorder, described: &'static ::consign::generated::Described) -> Self {
-                    Self { #base_value recorder, described }
-                }
-
                 #(#methods)*
             }
 

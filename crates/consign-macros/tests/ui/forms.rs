@@ -12,7 +12,8 @@ struct Order {
 #[repr(i64)]
 enum Large {
     Fits = 0x7fff_ffff,
-    DoesNot = 0x8000_0000,
+    DoesNot,
+    NorThis = -0x1_0000_0000,
 }
 
 #[derive(Queueable)]

@@ -69,6 +69,8 @@ trait Shipment2 {
 #[crate::interface(uuid = "97184d0f-f7ef-413a-8c6d-c1745018b2eb", queueable)]
 trait Reply {
     fn done(&self, orders: u32) -> Result<()>;
+    fn of(&self) -> Result<()>;
+    fn clone(&self) -> Result<()>;
 }
 
 #[derive(Clone, Default)]
