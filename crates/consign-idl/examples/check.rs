@@ -45,7 +45,7 @@ fn main() -> ExitCode {
             understood += 1;
             let text = print(&outcome.document);
             let again = parse("printed.idl", &consign_idl::InMemory::new().with("printed.idl", text), &Options::default());
-            if outcome.document.says_the_same(&again.document) {
+            if outcome.document.is_said_by(&again.document) {
                 returned += 1;
             } else {
                 println!("{file}: what is printed is read as something else");

@@ -262,28 +262,25 @@ impl Document {
         self.types.iter().find(|named| named.name == name)
     }
 
-    /// Whether two files say the same: of themselves, wherever it stands in them.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        fn own<'a, T>(all: &'a [T], origin: impl Fn(&T) -> Origin) -> Vec<&'a T> {
-            all.iter().filter(|one| origin(one) == Origin::Own).collect()
-        }
-        let (mine, theirs) = (own(&self.interfaces, |one| one.origin), own(&other.interfaces, |one| one.origin));
-        let interfaces = mine.len() == theirs.len()
-            && mine.iter().zip(&theirs).all(|(one, other)| one.interface == other.interface && one.form == other.form);
-        let (mine, theirs) = (own(&self.coclasses, |one| one.origin), own(&other.coclasses, |one| one.origin));
-        let coclasses = mine.len() == theirs.len()
-            && mine.iter().zip(&theirs).all(|(one, other)| {
-                (one.clsid, &one.name, &one.help, one.transaction) == (other.clsid, &other.name, &other.help, other.transaction)
-                    && one.interfaces == other.interfaces
-            });
-        let types = own(&self.types, |one| one.origin)
-            .iter()
-            .all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind));
+    /// Whether another says all that this file says of itself, in the same order, wherever it stands.
+    pub fn is_said_by(&self, other: &Self) -> bool {
+        let interfaces = self.interfaces.iter().filter(|one| one.origin == Origin::Own).all(|mine| {
+            let theirs = other.interface(&mine.interface.name);
+            theirs.is_some_and(|theirs| theirs.interface == mine.interface && theirs.form == mine.form)
+        });
+        let coclasses = self.coclasses.iter().filter(|one| one.origin == Origin::Own).all(|mine| {
+            other.coclass(&mine.name).is_some_and(|theirs| {
+                (mine.clsid, &mine.help, mine.transaction, &mine.interfaces) == (theirs.clsid, &theirs.help, theirs.transaction, &theirs.interfaces)
+            })
+        });
+        let types = self.types.iter().filter(|one| one.origin == Origin::Own);
+        let mut constants = self.constants.iter().filter(|one| one.origin == Origin::Own);
+        let mut libraries = self.libraries.iter().filter(|one| one.origin == Origin::Own);
         interfaces
             && coclasses
-            && types
-            && own(&self.libraries, |one| one.origin) == own(&other.libraries, |one| one.origin)
-            && own(&self.constants, |one| one.origin) == own(&other.constants, |one| one.origin)
+            && types.cloned().all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind))
+            && constants.all(|mine| other.constants.iter().any(|theirs| (&theirs.name, &theirs.kind, &theirs.value) == (&mine.name, &mine.kind, &mine.value)))
+            && libraries.all(|mine| other.libraries.contains(mine))
             && self.cpp_quotes == other.cpp_quotes
     }
 }

@@ -359,6 +359,7 @@ impl Parser<'_, '_> {
         if self.take("typedef") {
             return self.typedef(attributes).map(|item| vec![item]);
         }
+        let is_extern = self.is("extern");
         let is_constant = self.is("const");
         let start = self.here();
         let base = self.type_expression()?;
@@ -370,6 +371,11 @@ impl Parser<'_, '_> {
             let value = self.tokens_until(&[]);
             self.expect(";");
             return Some(vec![Item::Constant(ConstantDeclaration { base, declarator, value })]);
+        }
+        if is_extern && declarator.name.is_some() {
+            // A variable of C, which is somewhere else.
+            self.expect(";");
+            return Some(Vec::new());
         }
         if matches!(declarator.layers.first(), Some(Layer::Function(_))) {
             if self.is("{") {

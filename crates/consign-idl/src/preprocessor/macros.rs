@@ -129,7 +129,7 @@ impl Preprocessor<'_, '_> {
                 },
             };
             let body = self.substitute(&known, arguments, token.span, hidden, depth);
-            self.session.count_expanded(body.len() + 1, token.span);
+            self.session.count_expanded(1, token.span);
             hidden.push(Rc::clone(&token.text));
             let mut made = self.expand(body.into(), hidden, depth + 1);
             hidden.pop();

@@ -21,6 +21,8 @@ pub(super) struct Index {
     pub(super) forwards: HashSet<Rc<str>>,
     /// The name of a typedef for what has a body, by the address of the body.
     pub(super) names: HashMap<usize, Rc<str>>,
+    /// The typedef of a structure with a body, which has its `uuid`, by the address of the body.
+    pub(super) typedefs_of: HashMap<usize, Rc<Typedef>>,
     order: Vec<Rc<str>>,
 }
 
@@ -96,6 +98,9 @@ impl Resolver<'_, '_> {
 
     fn index_typedef(&mut self, typedef: &Rc<Typedef>, origin: Origin, pointers: PointerKind) {
         self.index_type(&typedef.base, origin, pointers);
+        if let Base::Structure(body) = &typedef.base.base {
+            self.index.typedefs_of.insert(address(body), Rc::clone(typedef));
+        }
         for (declarator, declared) in typedef.declarators.iter().enumerate() {
             let Some(name) = &declared.name else { continue };
             self.check_word(name);
@@ -111,7 +116,7 @@ impl Resolver<'_, '_> {
             let alias = Alias { typedef: Rc::clone(typedef), declarator, origin, pointers, span: name.span };
             if let Some(earlier) = self.index.typedefs.get(&name.text) {
                 let has_body = matches!(typedef.base.base, Base::Structure(_) | Base::Enumeration(_) | Base::Union(_));
-                if has_body && earlier.origin == origin && earlier.span != name.span {
+                if has_body && earlier.origin == origin && origin == Origin::Own && earlier.span != name.span {
                     self.session.error(Code::Duplicate, name.span, format!("the type `{}` is defined twice", name.text));
                 }
             } else {
@@ -181,7 +186,7 @@ impl Resolver<'_, '_> {
         const WORDS: &[&str] = &[
             "void", "boolean", "bool", "_Bool", "byte", "char", "small", "short", "int", "long", "hyper", "float", "double", "wchar_t",
             "handle_t", "error_status_t", "unsigned", "signed", "const", "volatile", "struct", "union", "enum", "interface", "dispinterface",
-            "coclass", "library", "module", "typedef", "import", "importlib", "cpp_quote", "midl_pragma", "SAFEARRAY", "pipe", "extern",
+            "coclass", "library", "module", "typedef", "import", "importlib", "cpp_quote", "midl_pragma", "pipe", "extern",
             "static", "inline", "register", "__int8", "__int16", "__int32", "__int64", "__int3264", "declspec", "__declspec",
             "__inline", "__forceinline", "__unaligned", "UNALIGNED", "_declspec", "__attribute__",
         ];

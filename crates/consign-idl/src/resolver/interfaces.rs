@@ -39,6 +39,9 @@ struct Inherited {
     attributes: Attributes,
 }
 
+/// Methods that are called by `Invoke` have no place in the vtable; they are numbered behind `IDispatch`.
+const FIRST_DISPATCHED: u16 = 7;
+
 /// How many interfaces may derive from one another before the first of them is resolved.
 const DEEPEST: usize = 64;
 
@@ -67,7 +70,9 @@ impl Resolver<'_, '_> {
         let said = &declaration.attributes;
         let is_dispatch = declaration.form == InterfaceForm::Dispinterface;
         let inherited = self.inherited(declared);
-        let is_com = said.has("object") || said.has("odl") || !declaration.bases.is_empty();
+        // A `local` one without a base is C++ that COM never sees.
+        let says_com = (said.has("object") && !said.has("local")) || said.has("odl");
+        let is_com = says_com || !declaration.bases.is_empty();
         let form = match (is_dispatch, is_com) {
             (true, _) => Form::Dispatch,
             (false, true) => Form::Object,
@@ -135,7 +140,12 @@ impl Resolver<'_, '_> {
             inherited.bases = [(IID_IDISPATCH, "IDispatch"), (IID_IUNKNOWN, "IUnknown")]
                 .map(|(iid, name)| Base { iid, name: name.to_owned() })
                 .to_vec();
-            inherited.next = inherited.next.max(7);
+            inherited.next = FIRST_DISPATCHED;
+            for (method, place) in inherited.methods.iter_mut().zip(&mut inherited.places) {
+                method.number = inherited.next;
+                inherited.next += 1;
+                give_result_beside(method, place);
+            }
             return inherited;
         }
         if let [_, second, ..] = declaration.bases.as_slice() {
@@ -143,7 +153,10 @@ impl Resolver<'_, '_> {
         }
         match declaration.bases.first() {
             Some(base) => self.inherit(base, &mut inherited),
-            None if declaration.attributes.has("object") && builtin::base(&declaration.name.text).is_none() => {
+            None if declaration.attributes.has("object")
+                && !declaration.attributes.has("local")
+                && builtin::base(&declaration.name.text).is_none() =>
+            {
                 let message = format!("`{}` is an object, and derives from nothing", declaration.name.text);
                 let help = format!("write `interface {} : IUnknown`", declaration.name.text);
                 self.session.error_with_help(Code::Inheritance, declaration.name.span, message, &help);
@@ -227,36 +240,28 @@ impl Resolver<'_, '_> {
             let method = Method { name: name(kind), number, dispid, kind, help, returns, parameters };
             return Some(vec![(method, place)]);
         }
-        // By `Invoke` a call gives an HRESULT, and its result comes beside it.
-        let value = |direction, kind, retval| Parameter { name: "value".to_owned(), direction, retval, kind };
-        let result = || value(Direction::Out, Type::Reference(Box::new(returns.clone())), true);
-        let where_result = |place: &MethodPlaces| ParameterPlace {
-            place: place.returns.clone(),
-            written: declared.returns.written.to_string(),
-            size: None,
-        };
-        let with_result = |mut place: MethodPlaces| {
-            let added = where_result(&place);
-            place.parameters.push(added);
-            place
-        };
         if !declared.is_property {
-            let (parameters, place) = if returns == Type::Void {
-                (parameters, place)
-            } else {
-                parameters.push(result());
-                (parameters, with_result(place))
-            };
-            let method = Method { name: name(kind), number, dispid, kind, help, returns: Type::Hresult, parameters };
+            let mut method = Method { name: name(kind), number, dispid, kind, help, returns, parameters };
+            let mut place = place;
+            give_result_beside(&mut method, &mut place);
             return Some(vec![(method, place)]);
         }
-        let mut both = Vec::new();
-        let kinds = [(MethodKind::PropertyGet, result()), (MethodKind::PropertyPut, value(Direction::In, returns.clone(), false))];
-        let most = if said.has("readonly") { 1 } else { 2 };
-        for ((kind, parameter), number) in kinds.into_iter().zip(number..).take(most) {
-            let method =
-                Method { name: name(kind), number, dispid, kind, help: help.clone(), returns: Type::Hresult, parameters: vec![parameter] };
-            both.push((method, with_result(place.clone())));
+        let mut read = Method { name: name(MethodKind::PropertyGet), number, dispid, kind: MethodKind::PropertyGet, help, returns, parameters };
+        let mut read_place = place.clone();
+        let mut written = Method { name: name(MethodKind::PropertyPut), number: number + 1, kind: MethodKind::PropertyPut, ..read.clone() };
+        let mut written_place = place;
+        written_place.parameters.push(result_place(&written_place));
+        let value = std::mem::replace(&mut written.returns, Type::Hresult);
+        written.parameters.push(Parameter { name: "value".to_owned(), direction: Direction::In, retval: false, kind: value });
+        if read.returns == Type::Hresult {
+            // What it reads is one, and not what reading it gives.
+            read.parameters.push(result(Type::Hresult));
+            read_place.parameters.push(result_place(&read_place));
+        }
+        give_result_beside(&mut read, &mut read_place);
+        let mut both = vec![(read, read_place)];
+        if !said.has("readonly") {
+            both.push((written, written_place));
         }
         Some(both)
     }
@@ -297,6 +302,25 @@ impl Resolver<'_, '_> {
     fn place(&self, span: Span) -> Option<Place> {
         self.session.place(span)
     }
+}
+
+/// By `Invoke` a call gives an HRESULT, and its result beside it.
+fn give_result_beside(method: &mut Method, place: &mut MethodPlaces) {
+    match std::mem::replace(&mut method.returns, Type::Hresult) {
+        Type::Hresult | Type::Void => {}
+        returned => {
+            method.parameters.push(result(returned));
+            place.parameters.push(result_place(place));
+        }
+    }
+}
+
+fn result(kind: Type) -> Parameter {
+    Parameter { name: "value".to_owned(), direction: Direction::Out, retval: true, kind: Type::Reference(Box::new(kind)) }
+}
+
+fn result_place(place: &MethodPlaces) -> ParameterPlace {
+    ParameterPlace { place: place.returns.clone(), written: place.returns.text().to_owned(), size: None }
 }
 
 fn size(attributes: &AttributeList) -> Option<String> {

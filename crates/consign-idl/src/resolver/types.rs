@@ -225,7 +225,8 @@ impl Resolver<'_, '_> {
             None => {}
         }
         self.bodies.insert(key, Body::Begun);
-        let uuid = self.uuid(&structure.attributes);
+        let typedef = self.index.typedefs_of.get(&key).cloned();
+        let uuid = self.uuid(&structure.attributes).or_else(|| self.uuid(&typedef?.attributes));
         // Those that are begun first are written first: what contains itself depends on it.
         let place = named.is_some().then(|| {
             self.document.types.push(NamedType { name: name.to_owned(), kind: NamedKind::Struct { uuid, fields: Vec::new() }, origin });
