@@ -74,9 +74,15 @@ impl Described {
         Diagnostic {
             severity: Severity::Warning,
             code: Code::ComPlus,
-            message: format!("COM+ would not queue `{}` because of {}", self.interface.name, self.what(Some(warning.method), Some(warning.parameter))),
+            message: format!(
+                "COM+ would not queue `{}` because of {}",
+                self.interface.name,
+                self.what(Some(warning.method), Some(warning.parameter))
+            ),
             label: warning.sentence.clone(),
-            help: Some("Consign queues it; for COM+ use types of OLE Automation: BSTR, SAFEARRAY(type), a structure with a uuid".to_owned()),
+            help: Some(
+                "Consign queues it; for COM+ use types of OLE Automation: BSTR, SAFEARRAY(type), a structure with a uuid".to_owned(),
+            ),
             place: self.place(Some(warning.method), Some(warning.parameter), false),
         }
     }
@@ -90,7 +96,9 @@ impl Described {
     }
 
     fn what(&self, method: Option<usize>, parameter: Option<usize>) -> String {
-        let Some(method) = method.and_then(|method| self.interface.methods.get(method)) else { return format!("`{}`", self.interface.name) };
+        let Some(method) = method.and_then(|method| self.interface.methods.get(method)) else {
+            return format!("`{}`", self.interface.name);
+        };
         match parameter.and_then(|place| Some((place, method.parameters.get(place)?))) {
             None => format!("`{}`", method.name),
             Some((place, parameter)) if parameter.name.is_empty() => format!("parameter {} of `{}`", place + 1, method.name),

@@ -270,7 +270,8 @@ impl Document {
         });
         let coclasses = self.coclasses.iter().filter(|one| one.origin == Origin::Own).all(|mine| {
             other.coclass(&mine.name).is_some_and(|theirs| {
-                (mine.clsid, &mine.help, mine.transaction, &mine.interfaces) == (theirs.clsid, &theirs.help, theirs.transaction, &theirs.interfaces)
+                (mine.clsid, &mine.help, mine.transaction, &mine.interfaces)
+                    == (theirs.clsid, &theirs.help, theirs.transaction, &theirs.interfaces)
             })
         });
         let types = self.types.iter().filter(|one| one.origin == Origin::Own);
@@ -279,7 +280,9 @@ impl Document {
         interfaces
             && coclasses
             && types.cloned().all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind))
-            && constants.all(|mine| other.constants.iter().any(|theirs| (&theirs.name, &theirs.kind, &theirs.value) == (&mine.name, &mine.kind, &mine.value)))
+            && constants.all(|mine| {
+                other.constants.iter().any(|theirs| (&theirs.name, &theirs.kind, &theirs.value) == (&mine.name, &mine.kind, &mine.value))
+            })
             && libraries.all(|mine| other.libraries.contains(mine))
             && self.cpp_quotes == other.cpp_quotes
     }

@@ -24,7 +24,9 @@ pub(crate) fn evaluate(tokens: &[Token], names: &dyn Names) -> Result<i64, Expre
     let value = reader.conditional()?;
     match reader.peek() {
         None => Ok(value),
-        Some(token) => Err(ExpressionError { span: Some(token.span), message: format!("`{}` does not belong to the expression", token.text) }),
+        Some(token) => {
+            Err(ExpressionError { span: Some(token.span), message: format!("`{}` does not belong to the expression", token.text) })
+        }
     }
 }
 

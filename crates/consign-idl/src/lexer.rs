@@ -69,7 +69,8 @@ impl Lexer {
             (Kind::Guid, length)
         } else if first_character.is_ascii_alphabetic() || first_character == '_' {
             (Kind::Name, length_of(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-        } else if first_character.is_ascii_digit() || (first_character == '.' && rest[1..].starts_with(|next: char| next.is_ascii_digit())) {
+        } else if first_character.is_ascii_digit() || (first_character == '.' && rest[1..].starts_with(|next: char| next.is_ascii_digit()))
+        {
             (Kind::Number, number_length(rest))
         } else if first_character == '"' || first_character == '\'' {
             quoted(rest, first_character)

@@ -28,8 +28,8 @@ pub mod fuzzing;
 pub use check::Wanted;
 pub use diagnostic::{Code, Diagnostic, Place, Record, Severity, SourceFile};
 pub use document::{
-    Coclass, CoclassInterface, Constant, Described, Document, Form, InterfacePlaces, Library, Literal, MethodPlaces, NamedKind, NamedType, Opaque,
-    Origin, Outcome, ParameterPlace, Transaction,
+    Coclass, CoclassInterface, Constant, Described, Document, Form, InterfacePlaces, Library, Literal, MethodPlaces, NamedKind, NamedType,
+    Opaque, Origin, Outcome, ParameterPlace, Transaction,
 };
 pub use limits::{Limits, Options};
 pub use parse::parse;

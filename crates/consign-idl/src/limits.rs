@@ -39,7 +39,7 @@ impl Default for Limits {
             files: 256,
             include_depth: 32,
             depth: 32,
-            expansion: 1_000_000,
+            expansion: 4_000_000,
             parts: 1_000_000,
             diagnostics: 100,
         }

@@ -15,7 +15,14 @@ use crate::{Coclass, Constant, Document, Library, Literal, NamedKind, NamedType,
 
 /// The file's own interfaces, classes and libraries, and the types that they need, as IDL.
 pub fn print(document: &Document) -> String {
-    let mut printer = Printer { document, text: String::new(), references: HashMap::new(), pending: String::new(), taken: taken_names(document), printed: HashSet::new() };
+    let mut printer = Printer {
+        document,
+        text: String::new(),
+        references: HashMap::new(),
+        pending: String::new(),
+        taken: taken_names(document),
+        printed: HashSet::new(),
+    };
     printer.whole();
     printer.text
 }
@@ -231,7 +238,8 @@ fn undeclared_types(document: &Document) -> Vec<NamedType> {
             Type::Enum { name, elements } if name != "enum" => (name, NamedKind::Enum(elements.clone())),
             _ => return,
         };
-        let known = document.named_type(name).is_some() || found.iter().any(|one| one.name == *name) || builtin::usual(name).as_ref() == Some(kind);
+        let known =
+            document.named_type(name).is_some() || found.iter().any(|one| one.name == *name) || builtin::usual(name).as_ref() == Some(kind);
         if !known {
             found.push(NamedType { name: name.clone(), kind: named, origin: Origin::Own });
         }

@@ -152,7 +152,8 @@ impl<'a> Session<'a> {
                 (format!("<built in>/{}", name.to_ascii_lowercase()), builtin::file(name).unwrap_or_default().as_bytes().to_vec())
             }
             Err(error) => {
-                let help = matches!(error, LoadError::NotFound if asked.is_some()).then(|| "name its folder as an include folder".to_owned());
+                let help =
+                    matches!(error, LoadError::NotFound if asked.is_some()).then(|| "name its folder as an include folder".to_owned());
                 self.report(Severity::Error, Code::File, asked, format!("`{}` was not read: {error}", printable(name)), help);
                 return None;
             }

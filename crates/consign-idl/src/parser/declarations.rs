@@ -214,7 +214,9 @@ impl Parser<'_, '_> {
 
     /// `struct { … }` or `struct name { … }`, and not a method that returns one.
     fn is_definition(&mut self) -> bool {
-        self.is_at(1, "{") || self.is_at(1, "switch") || (self.is_name_at(1) && (self.is_at(2, "{") || self.is_at(2, ";") || self.is_at(2, "switch")))
+        self.is_at(1, "{")
+            || self.is_at(1, "switch")
+            || (self.is_name_at(1) && (self.is_at(2, "{") || self.is_at(2, ";") || self.is_at(2, "switch")))
     }
 
     fn method(&mut self, attributes: AttributeList) -> Option<MethodDeclaration> {

@@ -10,9 +10,30 @@ use crate::{
 
 /// Words before a name that say how a function is called, or nothing at all.
 const CONVENTIONS: &[&str] = &[
-    "STDMETHODCALLTYPE", "WINAPI", "CALLBACK", "APIENTRY", "STDAPICALLTYPE", "__stdcall", "_stdcall", "__cdecl", "_cdecl", "cdecl", "pascal",
-    "__RPC_FAR", "__RPC_STUB", "__RPC_USER", "far", "FAR", "__unaligned", "UNALIGNED", "stdcall", "const", "volatile", "__restrict",
-    "__ptr64", "__ptr32",
+    "STDMETHODCALLTYPE",
+    "WINAPI",
+    "CALLBACK",
+    "APIENTRY",
+    "STDAPICALLTYPE",
+    "__stdcall",
+    "_stdcall",
+    "__cdecl",
+    "_cdecl",
+    "cdecl",
+    "pascal",
+    "__RPC_FAR",
+    "__RPC_STUB",
+    "__RPC_USER",
+    "far",
+    "FAR",
+    "__unaligned",
+    "UNALIGNED",
+    "stdcall",
+    "const",
+    "volatile",
+    "__restrict",
+    "__ptr64",
+    "__ptr32",
 ];
 
 impl Parser<'_, '_> {
@@ -81,7 +102,8 @@ impl Parser<'_, '_> {
             };
             let declarator = self.declarator();
             let span = start.to(self.last);
-            let is_void = matches!(base.base, Base::Primitive(Primitive::Void)) && declarator.layers.is_empty() && declarator.name.is_none();
+            let is_void =
+                matches!(base.base, Base::Primitive(Primitive::Void)) && declarator.layers.is_empty() && declarator.name.is_none();
             if !is_void {
                 parameters.push(ParameterDeclaration { attributes, base, declarator, span });
             }

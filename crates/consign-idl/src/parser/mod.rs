@@ -100,7 +100,9 @@ impl<'a> Parser<'_, 'a> {
     fn unexpected(&mut self, wanted: &str) {
         let (last, next) = (self.last, self.next_for_message());
         match next {
-            Some(token) if token.kind == Kind::Unterminated => self.session().error(Code::Syntax, token.span, "the text has no end on its line"),
+            Some(token) if token.kind == Kind::Unterminated => {
+                self.session().error(Code::Syntax, token.span, "the text has no end on its line")
+            }
             Some(token) => {
                 let message = format!("expected {wanted}, found `{}`", token.text);
                 self.session().error(Code::Syntax, token.span, message);

@@ -50,7 +50,9 @@ impl Words {
     fn add(&mut self, word: &str) -> bool {
         match word {
             "unsigned" | "signed" => {
-                let fits = !self.unsigned && !self.signed && self.core.is_none_or(|core| matches!(core, "char" | "short" | "int" | "long" | "hyper"));
+                let fits = !self.unsigned
+                    && !self.signed
+                    && self.core.is_none_or(|core| matches!(core, "char" | "short" | "int" | "long" | "hyper"));
                 if fits {
                     self.unsigned = word == "unsigned";
                     self.signed = !self.unsigned;
@@ -150,7 +152,9 @@ impl Parser<'_, '_> {
                 break;
             }
             let (found, shown) = match &*text {
-                "struct" | "union" | "enum" if self.is_name_at(1) || self.is_at(1, "{") || self.is_at(1, "[") || self.is_at(1, "switch") => {
+                "struct" | "union" | "enum"
+                    if self.is_name_at(1) || self.is_at(1, "{") || self.is_at(1, "[") || self.is_at(1, "switch") =>
+                {
                     self.tagged(&text, std::mem::take(&mut attributes))?
                 }
                 "interface" | "dispinterface" | "coclass" if self.is_name_at(1) => {

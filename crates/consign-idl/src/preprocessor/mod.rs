@@ -107,11 +107,8 @@ impl<'s, 'a> Preprocessor<'s, 'a> {
             Some(b'"') => Kind::Text,
             _ => Kind::Mark,
         };
-        let body = if value.is_empty() {
-            Vec::new()
-        } else {
-            vec![Token { kind, text, span, first: false, spaced: false, painted: false }]
-        };
+        let body =
+            if value.is_empty() { Vec::new() } else { vec![Token { kind, text, span, first: false, spaced: false, painted: false }] };
         self.macros.insert(name, Rc::new(Macro { parameters: None, variadic: false, body }));
     }
 }

@@ -34,8 +34,12 @@ impl Printer<'_> {
                 Type::Persisted => return format!("IPersistStream *{around}"),
                 Type::Recorder => return format!("IConsignRecorder *{around}"),
                 // Its name has its pointer.
-                Type::Foreign { name, why } if name == "void (*)()" && *why == Opaque::Function.why() => return format!("void (*{around})()"),
-                Type::Foreign { name, why } if name == "void ()()" && *why == Opaque::Function.why() => return format!("void ({around})()"),
+                Type::Foreign { name, why } if name == "void (*)()" && *why == Opaque::Function.why() => {
+                    return format!("void (*{around})()");
+                }
+                Type::Foreign { name, why } if name == "void ()()" && *why == Opaque::Function.why() => {
+                    return format!("void ({around})()");
+                }
                 Type::Foreign { name, .. } if name == "void *" => return format!("void *{around}"),
                 base => {
                     let base = self.base(base);

@@ -20,7 +20,12 @@ impl Printer<'_> {
             attributes.push(format!("uuid({})", interface.iid));
         }
         let said = interface.attributes;
-        let flags = [(said.dual, "dual"), (said.oleautomation && !said.dual, "oleautomation"), (said.local, "local"), (said.queueable, "QUEUEABLE")];
+        let flags = [
+            (said.dual, "dual"),
+            (said.oleautomation && !said.dual, "oleautomation"),
+            (said.local, "local"),
+            (said.queueable, "QUEUEABLE"),
+        ];
         attributes.extend(flags.iter().filter(|(said, _)| *said).map(|(_, name)| (*name).to_owned()));
         attributes.extend(interface.help.as_ref().map(|help| format!("helpstring({})", quoted(help))));
         attributes.push("pointer_default(unique)".to_owned());
@@ -29,7 +34,11 @@ impl Printer<'_> {
         let base = bases.next().filter(|_| !is_dispatch);
         let known_base = base.filter(|base| builtin::base(&base.name).is_some() || self.is_printed(&base.name));
         let inherited = match (base, known_base) {
-            (Some(_), Some(known)) => self.document.interface(&known.name).filter(|_| builtin::base(&known.name).is_none()).map_or(0, |one| one.interface.methods.len()),
+            (Some(_), Some(known)) => self
+                .document
+                .interface(&known.name)
+                .filter(|_| builtin::base(&known.name).is_none())
+                .map_or(0, |one| one.interface.methods.len()),
             _ => 0,
         };
         let mut body = String::new();

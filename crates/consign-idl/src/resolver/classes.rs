@@ -18,8 +18,7 @@ impl Resolver<'_, '_> {
         let mut interfaces = Vec::new();
         for (said, member) in &declared.members {
             if !self.is_interface(&member.text) {
-                let message = format!("the interface `{}` is not known", member.text);
-                self.session.error_with_help(Code::Unknown, member.span, message, "define it, or import the file that defines it");
+                self.tell_unknown("interface", &member.text, member.span);
             }
             interfaces.push(CoclassInterface {
                 name: member.text.to_string(),

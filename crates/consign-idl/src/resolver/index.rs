@@ -135,9 +135,7 @@ impl Resolver<'_, '_> {
                 (structure.tag.clone(), TagBody::Structure(Rc::clone(structure)))
             }
             Base::Enumeration(enumeration) => (enumeration.tag.clone(), TagBody::Enumeration(Rc::clone(enumeration))),
-            Base::Union(tag) => {
-                (tag.as_ref().map(|tag| Word { text: Rc::clone(tag), span: expression.span }), TagBody::Union)
-            }
+            Base::Union(tag) => (tag.as_ref().map(|tag| Word { text: Rc::clone(tag), span: expression.span }), TagBody::Union),
             _ => return,
         };
         let Some(tag) = tag else { return };
@@ -184,11 +182,57 @@ impl Resolver<'_, '_> {
     /// Words of the language are no names: a type with such a name could not be used.
     pub(super) fn check_word(&mut self, name: &Word) {
         const WORDS: &[&str] = &[
-            "void", "boolean", "bool", "_Bool", "byte", "char", "small", "short", "int", "long", "hyper", "float", "double", "wchar_t",
-            "handle_t", "error_status_t", "unsigned", "signed", "const", "volatile", "struct", "union", "enum", "interface", "dispinterface",
-            "coclass", "library", "module", "typedef", "import", "importlib", "cpp_quote", "midl_pragma", "pipe", "extern",
-            "static", "inline", "register", "__int8", "__int16", "__int32", "__int64", "__int3264", "declspec", "__declspec",
-            "__inline", "__forceinline", "__unaligned", "UNALIGNED", "_declspec", "__attribute__",
+            "void",
+            "boolean",
+            "bool",
+            "_Bool",
+            "byte",
+            "char",
+            "small",
+            "short",
+            "int",
+            "long",
+            "hyper",
+            "float",
+            "double",
+            "wchar_t",
+            "handle_t",
+            "error_status_t",
+            "unsigned",
+            "signed",
+            "const",
+            "volatile",
+            "struct",
+            "union",
+            "enum",
+            "interface",
+            "dispinterface",
+            "coclass",
+            "library",
+            "module",
+            "typedef",
+            "import",
+            "importlib",
+            "cpp_quote",
+            "midl_pragma",
+            "pipe",
+            "extern",
+            "static",
+            "inline",
+            "register",
+            "__int8",
+            "__int16",
+            "__int32",
+            "__int64",
+            "__int3264",
+            "declspec",
+            "__declspec",
+            "__inline",
+            "__forceinline",
+            "__unaligned",
+            "UNALIGNED",
+            "_declspec",
+            "__attribute__",
         ];
         if WORDS.contains(&&*name.text) {
             self.session.error(Code::Syntax, name.span, format!("`{}` is a word of the language, and cannot be a name", name.text));

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use consign_core::{
     Guid,
-    interface::{Attributes, Base, Direction, IID_IDISPATCH, IID_IUNKNOWN, Interface, Method, MethodKind, Parameter, QUEUEABLE_ATTRIBUTE, Type},
+    interface::{
+        Attributes, Base, Direction, IID_IDISPATCH, IID_IUNKNOWN, Interface, Method, MethodKind, Parameter, QUEUEABLE_ATTRIBUTE, Type,
+    },
 };
 
 use super::{
@@ -81,7 +83,8 @@ impl Resolver<'_, '_> {
         let itself = builtin::base(&name.text);
         let iid = match (itself, form) {
             (Some((iid, _)), _) => iid,
-            (None, Form::Plain) => self.uuid(said).unwrap_or(Guid::NULL),
+            // What is `local` is never named in a call.
+            (None, form) if form == Form::Plain || said.has("local") => self.uuid(said).unwrap_or(Guid::NULL),
             (None, _) => self.required_uuid(said, name),
         };
         let queueable = attributes::custom(said, QUEUEABLE_ATTRIBUTE);
@@ -108,7 +111,8 @@ impl Resolver<'_, '_> {
                 })?;
             }
         }
-        let parts: usize = methods.iter().map(|method| 1 + method.parameters.iter().map(|parameter| size_of(&parameter.kind)).sum::<usize>()).sum();
+        let parts: usize =
+            methods.iter().map(|method| 1 + method.parameters.iter().map(|parameter| size_of(&parameter.kind)).sum::<usize>()).sum();
         self.count_parts(bases.len() + 1 + parts, name.span);
         let interface = Interface { iid, name: name.text.to_string(), help: attributes::help(said), bases, attributes, methods };
         self.tell_same_iid(&interface, name, declared);
@@ -125,21 +129,22 @@ impl Resolver<'_, '_> {
         let same = self.document.interfaces.iter().find(|other| other.interface.iid == interface.iid);
         if let Some(same) = same {
             let message = format!("`{}` has the uuid of `{}`", name.text, same.interface.name);
-            self.session.error_with_help(Code::Duplicate, name.span, message, "give it its own, from `uuidgen`");
+            let help = Some("give it its own, from `uuidgen`".to_owned());
+            self.session.report(crate::Severity::Warning, Code::Duplicate, Some(name.span), message, help);
         }
     }
 
     fn inherited(&mut self, declared: &Declared) -> Inherited {
         let declaration = &declared.declaration;
-        let mut inherited = Inherited { bases: Vec::new(), methods: Vec::new(), places: Vec::new(), next: 0, attributes: Attributes::default() };
+        let mut inherited =
+            Inherited { bases: Vec::new(), methods: Vec::new(), places: Vec::new(), next: 0, attributes: Attributes::default() };
         if declaration.form == InterfaceForm::Dispinterface {
             if let Some(of) = &declaration.of_interface {
                 self.inherit(of, &mut inherited);
             }
             // Whatever it is of, it is called by `Invoke`.
-            inherited.bases = [(IID_IDISPATCH, "IDispatch"), (IID_IUNKNOWN, "IUnknown")]
-                .map(|(iid, name)| Base { iid, name: name.to_owned() })
-                .to_vec();
+            inherited.bases =
+                [(IID_IDISPATCH, "IDispatch"), (IID_IUNKNOWN, "IUnknown")].map(|(iid, name)| Base { iid, name: name.to_owned() }).to_vec();
             inherited.next = FIRST_DISPATCHED;
             for (method, place) in inherited.methods.iter_mut().zip(&mut inherited.places) {
                 method.number = inherited.next;
@@ -199,7 +204,13 @@ impl Resolver<'_, '_> {
     }
 
     /// One method; two for a property of a dispinterface. `None` when the places cannot be told.
-    fn method(&mut self, declared: &MethodDeclaration, of: &Declared, is_dispatch: bool, number: u16) -> Option<Vec<(Method, MethodPlaces)>> {
+    fn method(
+        &mut self,
+        declared: &MethodDeclaration,
+        of: &Declared,
+        is_dispatch: bool,
+        number: u16,
+    ) -> Option<Vec<(Method, MethodPlaces)>> {
         let said = &declared.attributes;
         self.check_word(&declared.name);
         let dispid = self.dispid(said);
@@ -246,7 +257,8 @@ impl Resolver<'_, '_> {
             give_result_beside(&mut method, &mut place);
             return Some(vec![(method, place)]);
         }
-        let mut read = Method { name: name(MethodKind::PropertyGet), number, dispid, kind: MethodKind::PropertyGet, help, returns, parameters };
+        let mut read =
+            Method { name: name(MethodKind::PropertyGet), number, dispid, kind: MethodKind::PropertyGet, help, returns, parameters };
         let mut read_place = place.clone();
         let mut written = Method { name: name(MethodKind::PropertyPut), number: number + 1, kind: MethodKind::PropertyPut, ..read.clone() };
         let mut written_place = place;

@@ -15,8 +15,10 @@ use std::{
     rc::Rc,
 };
 
+use consign_core::interface::{Element, Type};
+
 use crate::{
-    Code, Constant, Document, Literal, Origin,
+    Code, Constant, Document, Literal, Origin, Severity,
     expression::{self, Names},
     lexer::{Kind, Token, unquoted},
     parser::{Unit, spelled},
@@ -25,7 +27,7 @@ use crate::{
 };
 use index::Index;
 use interfaces::Resolved;
-use shapes::{PointerKind, Shape};
+use shapes::{Meaning, PointerKind, Shape};
 use types::Body;
 
 /// `units` in the order in which they are to be resolved: what is imported before what imports it.
@@ -38,6 +40,7 @@ pub(crate) fn resolve(session: &mut Session<'_>, units: &[(Unit, Origin)]) -> Do
         interfaces: HashMap::new(),
         constants: HashMap::new(),
         unknown: HashSet::new(),
+        origin: Origin::Own,
         depth: 0,
         parts: 0,
         document: Document::default(),
@@ -47,6 +50,7 @@ pub(crate) fn resolve(session: &mut Session<'_>, units: &[(Unit, Origin)]) -> Do
     }
     resolver.check_names();
     for (unit, origin) in units {
+        resolver.origin = *origin;
         resolver.items(&unit.items, *origin, PointerKind::Optional);
     }
     resolver.document
@@ -63,6 +67,8 @@ struct Resolver<'s, 'a> {
     constants: HashMap<Rc<str>, i64>,
     /// Names that were told to be unknown: once is enough.
     unknown: HashSet<Rc<str>>,
+    /// Of what is being resolved.
+    origin: Origin,
     depth: usize,
     parts: usize,
     document: Document,
@@ -103,10 +109,24 @@ impl Resolver<'_, '_> {
                 Item::Module(inner) => self.items(inner, origin, pointers),
                 Item::Typedef(typedef) => self.typedef(typedef, origin, pointers),
                 Item::Tag(expression) => {
-                    self.base_shape(expression, origin, pointers);
+                    let shape = self.base_shape(expression, origin, pointers);
+                    self.nameless_enumeration(&shape, origin);
                 }
                 Item::Constant(declaration) => self.constant(declaration, origin, pointers),
             }
+        }
+    }
+
+    /// The values of an enumeration without a name are constants.
+    fn nameless_enumeration(&mut self, shape: &Shape, origin: Origin) {
+        if let Meaning::Value(Type::Enum { name, elements }) = &shape.base
+            && name == "enum"
+        {
+            let constant = |element: &Element| {
+                let value = Literal::Integer(i64::from(element.value));
+                Constant { name: element.name.clone(), kind: Type::I32, value, origin }
+            };
+            self.document.constants.extend(elements.iter().map(constant));
         }
     }
 
@@ -147,6 +167,16 @@ impl Resolver<'_, '_> {
         self.check_word(name);
         self.count_parts(1, name.span);
         self.document.constants.push(Constant { name: name.text.to_string(), kind, value, origin });
+    }
+
+    /// Tells of a name that nothing defines, once. In an imported file it does no harm as long as nobody uses
+    /// what has it, and who does hears of it.
+    fn tell_unknown(&mut self, what: &str, name: &Rc<str>, span: Span) {
+        if self.unknown.insert(Rc::clone(name)) {
+            let severity = if self.origin == Origin::Own { Severity::Error } else { Severity::Warning };
+            let help = "define it, or import the file that defines it".to_owned();
+            self.session.report(severity, Code::Unknown, Some(span), format!("the {what} `{name}` is not known"), Some(help));
+        }
     }
 
     /// Counts parts of types that the document gets.

@@ -55,6 +55,7 @@ impl Resolver<'_, '_> {
     fn tell_fixed(&mut self, name: &str, shape: &Shape, span: Span, origin: Origin) {
         if origin == Origin::Own
             && let Some(fixed) = builtin::fixed(name)
+            && !matches!(fixed, Type::Foreign { .. } | Type::Reference(_))
             && *shape != Shape::value(fixed)
         {
             self.session.warning(Code::Duplicate, span, format!("`{name}` keeps the meaning that it has in the SDK"));
@@ -131,7 +132,8 @@ impl Resolver<'_, '_> {
             Base::Tagged(_, name) => self.tagged(name, expression),
             Base::Interface(name) => {
                 if !self.is_interface(name) {
-                    self.tell_unknown(name, expression.span);
+                    self.tell_unknown("interface", name, expression.span);
+                    self.index.forwards.insert(Rc::clone(name));
                 }
                 Shape { base: Meaning::Interface(Rc::clone(name)), rings: Vec::new() }
             }
@@ -175,8 +177,8 @@ impl Resolver<'_, '_> {
             (Some(usual), _) => Shape::value(usual),
             (None, Some(target)) => Shape::pointer_to(target),
             (None, None) => {
-                self.tell_unknown(name, span);
-                Shape::value(broken(name))
+                self.tell_unknown("type", name, span);
+                self.opaque(Opaque::Incomplete, name, self.origin)
             }
         }
     }
@@ -186,7 +188,8 @@ impl Resolver<'_, '_> {
             return self.tag_body(name, &tagged.body, tagged.origin, tagged.pointers);
         }
         // `struct X` where only a typedef says what X is, or the SDK does.
-        let of_itself = self.index.typedefs.get(name).is_some_and(|alias| matches!(&alias.typedef.base.base, Base::Tagged(_, same) if same == name));
+        let of_itself =
+            self.index.typedefs.get(name).is_some_and(|alias| matches!(&alias.typedef.base.base, Base::Tagged(_, same) if same == name));
         if !of_itself && self.index.typedefs.contains_key(name) {
             return self.alias(name);
         }
@@ -296,15 +299,6 @@ impl Resolver<'_, '_> {
         let name = named.as_deref().unwrap_or("enum").to_owned();
         if named.is_some() {
             self.document.types.push(NamedType { name: name.clone(), kind: NamedKind::Enum(elements.clone()), origin });
-        } else {
-            for element in &elements {
-                self.document.constants.push(crate::Constant {
-                    name: element.name.clone(),
-                    kind: Type::I32,
-                    value: crate::Literal::Integer(i64::from(element.value)),
-                    origin,
-                });
-            }
         }
         let kind = Type::Enum { name, elements };
         self.bodies.insert(key, Body::Resolved(kind.clone()));
@@ -327,13 +321,6 @@ impl Resolver<'_, '_> {
             }
         }
         shape.settle(&said, PointerKind::Optional, PointerKind::Optional)
-    }
-
-    pub(super) fn tell_unknown(&mut self, name: &Rc<str>, span: Span) {
-        if self.unknown.insert(Rc::clone(name)) {
-            let message = format!("the type `{name}` is not known");
-            self.session.error_with_help(Code::Unknown, span, message, "define it, or import the file that defines it");
-        }
     }
 }
 
