@@ -144,7 +144,7 @@ impl Resolver<'_, '_> {
     fn constant(&mut self, declaration: &ConstantDeclaration, origin: Origin, pointers: PointerKind) {
         let Some(name) = &declaration.declarator.name else { return };
         let base = self.base_shape(&declaration.base, origin, pointers);
-        let kind = self.constant_type(base, &declaration.declarator.layers);
+        let kind = self.constant_type(base, &declaration.declarator.layers, name.span);
         let texts: Vec<&Token> = declaration.value.iter().filter(|token| !token.is("L")).collect();
         let value = if !texts.is_empty() && texts.iter().all(|token| token.kind == Kind::Text) {
             Literal::Text(texts.iter().map(|token| unquoted(&token.text)).collect())

@@ -146,6 +146,45 @@ fn structures_that_multiply_have_an_end() {
 }
 
 #[test]
+fn types_that_are_nested_by_their_names_have_an_end() {
+    for (first, next) in [
+        ("typedef long T0;", "typedef SAFEARRAY(T#) T%;"),
+        ("typedef struct T0 { long a; } T0;", "typedef struct T% { T# a; } T%;"),
+        ("typedef long T0;", "typedef T# *T%;"),
+    ] {
+        let mut text = first.to_owned();
+        for number in 1..5000 {
+            text += &next.replace('%', &number.to_string()).replace('#', &(number - 1).to_string());
+        }
+        let outcome = read(&text);
+        assert_eq!(outcome.diagnostics[0].code.as_str(), "idl::limit", "{next}: {}", outcome.diagnostics[0].message);
+    }
+    let mut backwards = String::new();
+    for number in 0..5000 {
+        let _ = writeln!(backwards, "struct T{number} {{ struct T{} a; }};", number + 1);
+    }
+    limited(&read(&backwards), "types stand for one another more than 64 deep");
+}
+
+#[test]
+fn names_for_something_large_have_an_end() {
+    let mut text = String::from("typedef struct T { long a[1]");
+    for number in 0..100 {
+        let _ = write!(text, ", b{number}");
+    }
+    text += "; } T;\n";
+    for number in 0..1000 {
+        let _ = writeln!(text, "typedef T T{number};");
+    }
+    limited(&read_within(&text, few()), "the types have more than 20000 parts");
+    let parameters = format!("{HEAD} interface IOne : IUnknown {{ HRESULT M({}[in] T last); }}", "[in] T x, ".repeat(1000));
+    limited(
+        &read_within(&(text.lines().next().unwrap_or_default().to_owned() + &parameters), few()),
+        "the types have more than 20000 parts",
+    );
+}
+
+#[test]
 fn interfaces_that_inherit_much_have_an_end() {
     let mut text = String::from("[local] interface I0 : IUnknown { HRESULT M(); }\n");
     for number in 1..500 {
