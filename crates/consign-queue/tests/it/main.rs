@@ -1,0 +1,4 @@
+//! The queue as its callers see it: over stores, under a host that does what it is told, with the
+//! time as an argument.
+
+mod contract;
