@@ -21,7 +21,7 @@ pub struct MemoryStore {
     disk: Disk,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Contents {
     reserved: u64,
     queues: BTreeMap<String, QueueRecord>,
@@ -73,6 +73,13 @@ impl Disk {
     /// The failed attempts of a message.
     pub fn attempts(&self, seq: u64) -> Vec<Attempt> {
         self.contents().attempts.get(&seq).cloned().unwrap_or_default()
+    }
+
+    /// Another disk with the same on it, and no faults.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let contents = Contents { failing_commits: 0, failing_reads: 0, poisoned: false, ..self.contents().clone() };
+        Self(Arc::new(Mutex::new(contents)))
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
