@@ -416,8 +416,7 @@ fn attempts(bench: &mut Bench<'_>) {
     let mut store = bench.with([message(1), message(2)]);
     for number in [1, 2] {
         let state = State { attempts: number, ..message(1).state };
-        let changes =
-            [Change::Attempt { seq: 1, attempt: attempt(number) }, Change::Update { seq: 1, queue: "app".to_owned(), state }];
+        let changes = [Change::Attempt { seq: 1, attempt: attempt(number) }, Change::Update { seq: 1, queue: "app".to_owned(), state }];
         store.commit(&changes).unwrap();
     }
     assert_eq!(store.attempts(1).unwrap(), vec![attempt(1), attempt(2)]);

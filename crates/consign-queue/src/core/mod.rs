@@ -258,7 +258,8 @@ impl Core {
                 break;
             }
         }
-        if self.failing.is_none() && !self.understood.is_empty() {
+        if self.failing.is_none() && !(self.understood.is_empty() && self.unsettled.is_empty()) {
+            // A commit within this round failed, and a later one did not: what is left follows at once.
             self.look_again(now);
         }
         effects

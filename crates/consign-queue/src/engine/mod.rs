@@ -29,6 +29,9 @@ const MOST_AT_ONCE: usize = 1024;
 /// How long after a failed commit the next is tried.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
+/// Nobody waits longer than a day for the end.
+const LONGEST_GRACE: Duration = Duration::from_secs(86_400);
+
 /// What reaches the thread.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -116,7 +119,7 @@ impl Loop {
                 Order::Input(input) => inputs.push(input),
                 Order::HasWork(reply) => self.asked.push(reply),
                 Order::Stop { grace, done } => {
-                    let until = Instant::now() + grace;
+                    let until = Instant::now() + grace.min(LONGEST_GRACE);
                     self.stopping = Some(self.stopping.map_or(until, |earlier| earlier.min(until)));
                     self.told.push(done);
                     inputs.push(Input::Drain);

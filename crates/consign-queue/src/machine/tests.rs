@@ -50,14 +50,8 @@ fn after(state: &State, event: &Event, policy: &QueuePolicy, exception_class: Ex
     step(state, event, &given(policy, exception_class)).state.expect("the message is still somewhere")
 }
 
-const PLACES: [Place; 6] = [
-    Place::Input,
-    Place::Retry(0),
-    Place::Retry(4),
-    Place::Exception(Side::Server),
-    Place::Exception(Side::Client),
-    Place::Dead,
-];
+const PLACES: [Place; 6] =
+    [Place::Input, Place::Retry(0), Place::Retry(4), Place::Exception(Side::Server), Place::Exception(Side::Client), Place::Dead];
 
 const STANDINGS: [Standing; 4] = [Standing::Ready, Standing::Waiting, Standing::Parked, Standing::Dead];
 

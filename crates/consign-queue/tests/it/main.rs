@@ -5,6 +5,7 @@ mod bench;
 
 mod admin;
 mod contract;
+mod engine;
 mod failing;
 mod intake;
 mod property;
