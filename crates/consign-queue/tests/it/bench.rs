@@ -48,6 +48,9 @@ impl Host for FakeHost {
     fn give_up(&self, _: u64) {}
 }
 
+/// How a store is opened on a disk.
+type Open = Box<dyn Fn(&Disk) -> Box<dyn Store>>;
+
 pub(crate) struct Bench {
     pub(crate) disk: Disk,
     pub(crate) core: Core,
@@ -59,7 +62,7 @@ pub(crate) struct Bench {
     pub(crate) begun: Vec<Play>,
     pub(crate) given_up: Vec<u64>,
     pub(crate) events: Vec<QueueEvent>,
-    open: Box<dyn Fn(&Disk) -> Box<dyn Store>>,
+    open: Open,
 }
 
 pub(crate) const PLAYERS: u32 = 4;

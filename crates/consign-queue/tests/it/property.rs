@@ -489,7 +489,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(4000))]
+    #![proptest_config(config(200))]
 
     #[test]
     fn any_course_keeps_the_promises(steps in prop::collection::vec(step(), 0..150)) {
@@ -500,7 +500,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(60))]
+    #![proptest_config(config(12))]
 
     #[test]
     fn any_course_keeps_the_promises_on_sqlite(steps in prop::collection::vec(step(), 0..100)) {
