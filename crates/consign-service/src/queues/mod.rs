@@ -96,7 +96,7 @@ impl Queues {
     }
 
     /// Plays nothing more, waits `grace` for what is being played, and closes the store.
-    pub(crate) async fn stop(&self, grace: Duration) {
+    pub async fn stop(&self, grace: Duration) {
         self.engine.stop(grace).await;
     }
 }
