@@ -153,7 +153,7 @@ fn a_component_is_shown_and_switched() {
         assert_eq!((interface.name.as_str(), interface.queueing_supported, interface.queuing_enabled), ("IShipment", true, true));
         assert_eq!((interface.methods.as_slice(), interface.obstacles.as_slice()), (&["ShipOrder".to_owned()][..], &[][..]));
         assert_eq!(component.models, [IShipment::model().clone()]);
-        assert_eq!(client.components().await.unwrap(), [summary.clone()]);
+        assert_eq!(client.components().await.unwrap(), std::slice::from_ref(summary));
         assert_eq!(&client.interface_model(IShipment::IID).await.unwrap(), IShipment::model());
         client.set_queuing_enabled(CLASS, "IShipment", Queuing::Disabled).await.unwrap();
         assert!(!client.component(CLASS).await.unwrap().summary.interfaces[0].queuing_enabled);
