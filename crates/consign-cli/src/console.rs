@@ -92,11 +92,11 @@ impl Console {
 
     /// Writes lines as they are, and what they hold of colours.
     pub(crate) fn lines(&self, lines: impl IntoIterator<Item = String>) -> Outcome<()> {
-        let mut out = io::stdout().lock();
+        let mut out = io::BufWriter::new(io::stdout().lock());
         for line in lines {
             writeln!(out, "{line}")?;
         }
-        Ok(())
+        Ok(out.flush()?)
     }
 
     /// How many columns stdout has, where it is a terminal.

@@ -63,6 +63,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a method of a component answers when it fails: a code to look up, and a sentence for people.
+    pub fn failed(code: Hresult, sentence: impl Into<Sentence>) -> Self {
+        Self::Refused(Failure::refused(code, sentence))
+    }
+
     /// The HRESULT: the number to look up, the same on Windows where Windows has it.
     pub fn code(&self) -> Hresult {
         match self {

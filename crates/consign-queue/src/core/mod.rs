@@ -33,7 +33,7 @@ use crate::{
 use queue::{InHand, Queue};
 
 /// How many numbers are reserved at once. After a crash those that were not given are skipped.
-const RESERVED_AT_ONCE: u64 = 1 << 20;
+const RESERVED_AT_ONCE: u64 = 1 << 14;
 
 /// Decides, and has its decisions stored.
 pub struct Core {
@@ -252,6 +252,16 @@ impl Core {
     /// Whether something stored can become due without anybody asking: then the service stays.
     pub fn has_work(&self) -> bool {
         self.next_due.is_some() || self.queues.values().any(|queue| queue.record.counts.ready > 0 && !queue.record.paused)
+    }
+
+    /// Gives back the numbers that were reserved and not given, so that those of the next start go on where
+    /// these ended. To be called last.
+    pub fn end(mut self) {
+        if self.failing.is_none()
+            && let Err(failure) = self.store.commit(&[Change::Reserve(self.next)])
+        {
+            tracing::warn!(sentence = failure.sentence, "numbers of messages are skipped");
+        }
     }
 
     /// For moments when nobody waits.

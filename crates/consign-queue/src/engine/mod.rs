@@ -76,7 +76,7 @@ impl Loop {
         }
         let Self { core, stopping, .. } = self;
         // The file is closed before anybody is told.
-        drop(core);
+        core.end();
         if let Some((_, done)) = stopping {
             // Nobody may be waiting any more.
             let _ = done.send(());

@@ -6,6 +6,7 @@
 mod catalogue;
 mod import;
 mod players;
+mod recorders;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,11 +20,15 @@ use crate::classes::Classes;
 
 use catalogue::Catalogue;
 use players::Players;
+use recorders::Recorders;
+
+pub(crate) use recorders::Recorded;
 
 /// The queues of a service.
 pub struct Queues {
     engine: Engine,
     catalogue: Arc<Catalogue>,
+    recorders: Recorders,
 }
 
 /// How a message is to be kept.
@@ -57,7 +62,7 @@ impl Queues {
         let options = EngineOptions { store: Box::new(store), host: Arc::new(host), clock: Arc::new(SystemClock), players };
         let engine = Engine::start(options).map_err(refused)?;
         catalogue.load(engine.catalogue().await.map_err(refused)?);
-        Ok(Arc::new(Self { engine, catalogue }))
+        Ok(Arc::new(Self { engine, catalogue, recorders: Recorders::default() }))
     }
 
     /// The engine, for what concerns queues and messages alone.

@@ -61,8 +61,8 @@ impl Served {
             receivers: receivers.clone(),
         };
         let engine = Engine::open(options).await.unwrap();
-        let queues = Queues::open(&paths, Arc::clone(&classes), 0).await.unwrap();
         let facts = Facts { state_folder: paths.state.clone(), started: consign::Timestamp::default(), stop: StopPolicy::ByPeers };
+        let queues = Queues::open(&paths, Arc::clone(&classes), 0).await.unwrap();
         let face = Face::new(engine.clone(), receivers, Some(Arc::clone(&queues)), facts, Patience::default());
         let _ = std::fs::remove_file(paths.socket());
         // The folder may be too deep for an address.
@@ -99,7 +99,7 @@ impl Served {
         self.listening.abort();
         let _ = self.listening.await;
         let _ = std::fs::remove_file(self.paths.socket());
-        self.queues.stop(Duration::from_secs(1)).await;
+        self.queues.stop(std::time::Duration::from_secs(1)).await;
         self.classes.shutdown().await;
         self.face.close();
         self.engine.shutdown().await;
