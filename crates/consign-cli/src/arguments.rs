@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Look at queues of recorded calls, and manage them.
     #[command(subcommand)]
     Queue(Queue),
+    /// Read IDL files.
+    #[command(subcommand)]
+    Idl(Idl),
     /// Run, start, stop and look at the service.
     #[command(subcommand)]
     Service(Service),
@@ -357,7 +360,9 @@ pub(crate) enum Component {
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The interfaces: JSON models as `consign component show --json` prints them.
+    /// The interfaces: an IDL file, or, as .json, models as `consign component show --json` prints them.
+    ///
+    /// Of an IDL file those of its coclass, or, where it has none, its own `object` interfaces.
     pub(crate) file: PathBuf,
     /// The class that has them.
     #[arg(long)]
@@ -368,6 +373,31 @@ pub(crate) struct Import {
     /// Only this interface, by its name or its IID. May be repeated.
     #[arg(long = "interface", value_name = "NAME")]
     pub(crate) interfaces: Vec<String>,
+    /// A folder in which included and imported IDL files are looked for. May be repeated.
+    #[arg(short = 'I', value_name = "DIR")]
+    pub(crate) include: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Idl {
+    /// Say what is wrong in IDL files, and what cannot be queued.
+    ///
+    /// Fails on an error in a file, and on a QUEUEABLE interface that cannot be queued, with every reason. Another
+    /// interface that cannot be queued is a note.
+    Check(Check),
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Warn of what Consign queues and COM+ would not.
+    #[arg(long)]
+    pub(crate) com: bool,
+    /// A folder in which included and imported files are looked for. May be repeated.
+    #[arg(short = 'I', value_name = "DIR")]
+    pub(crate) include: Vec<PathBuf>,
 }
 
 const CALL: &str = "\

@@ -6,6 +6,7 @@ mod completions;
 mod component;
 mod demo;
 mod get;
+mod idl;
 mod job;
 mod process;
 mod queue;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Outcome {
         Command::Component(component) => wait(component::run(component, console)),
         Command::Call(call) => wait(call::run(call, console)),
         Command::Queue(queue) => wait(queue::run(queue, console)),
+        Command::Idl(idl) => idl::run(idl, console),
         Command::Demo => wait(demo::run(console)),
         Command::DemoServer(server) => wait(demo::serve(server)),
         Command::Service(service) => service::run(service, console),
