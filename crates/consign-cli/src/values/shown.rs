@@ -63,15 +63,15 @@ fn number<T: ToString + Into<Json> + Copy>(value: T) -> Shown {
 
 fn typed(kind: &Type, value: &Value) -> Option<Shown> {
     Some(match (kind, value) {
-        (Type::Reference(target), value) => typed(target, value)?,
+        (Type::Reference(target), value) => show(Some(target), value),
         (Type::Optional(target), Value::Array(_, values)) => match values.as_slice() {
             [] => Shown::Null,
-            [one] => typed(target, one)?,
+            [one] => show(Some(target), one),
             _ => return None,
         },
         (Type::Optional(target), Value::Bytes(bytes)) => match bytes.as_slice() {
             [] => Shown::Null,
-            [one] => typed(target, &Value::U8(*one))?,
+            [one] => show(Some(target), &Value::U8(*one)),
             _ => return None,
         },
         (Type::Array(element), Value::Array(_, values)) => Shown::List(values.iter().map(|value| show(Some(element), value)).collect()),

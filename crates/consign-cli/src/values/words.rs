@@ -227,8 +227,10 @@ pub(super) fn date_text(days: f64) -> Option<String> {
     }
     let milliseconds = (days - whole).abs() * MILLISECONDS;
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
-    let span = jiff::Span::new().days(whole as i64).milliseconds(milliseconds.round() as i64);
-    let moment = FIRST_DAY.to_datetime(Time::midnight()).checked_add(span).ok()?;
+    let (whole, milliseconds) = (whole as i64, milliseconds.round() as i64);
+    // A span goes one way, and these two may go both.
+    let day = FIRST_DAY.to_datetime(Time::midnight()).checked_add(jiff::Span::new().days(whole)).ok()?;
+    let moment = day.checked_add(jiff::Span::new().milliseconds(milliseconds)).ok()?;
     let moment = if moment.time() == Time::midnight() { moment.date().to_string() } else { moment.to_string() };
     Some(moment)
 }
