@@ -15,6 +15,7 @@ use crate::{
     exit::Exit,
     problem::{Outcome, Problem},
     settings::ClassChange,
+    table::Table,
     text::shown,
     wording::counted,
 };
@@ -44,8 +45,11 @@ pub(super) async fn run(import: Import, console: &Console) -> Outcome {
 
 /// A line for each interface; and why one is not queued, as a note.
 fn tell(component: &ComponentSummary, imported: &[InterfaceModel], class: &str, console: &Console) -> Outcome<()> {
-    for interface in component.interfaces.iter().filter(|interface| imported.iter().any(|model| model.iid == interface.iid)) {
-        console.line(format!("{}  {}  {}", shown(&interface.name), interface.iid, queuing(interface)))?;
+    let interfaces = || component.interfaces.iter().filter(|interface| imported.iter().any(|model| model.iid == interface.iid));
+    let mut table = Table::new(&["INTERFACE", "IID", "CALLS"], 0).expendable(&[1]);
+    interfaces().for_each(|interface| table.push([shown(&interface.name), interface.iid.to_string(), queuing(interface).to_owned()]));
+    console.lines(table.lines(console.columns()))?;
+    for interface in interfaces() {
         let note = console.stderr.paint(Colour::Waiting, "note:");
         for obstacle in &interface.obstacles {
             console.remark(format!("{note} {}: {}", shown(&interface.name), shown(obstacle)));

@@ -102,7 +102,9 @@ pub(in crate::commands) fn signature(method: &Method) -> String {
             (Direction::Out, true) => "[out, retval] ",
             (Direction::InOut, _) => "[in, out] ",
         };
-        format!("{way}{} {}", shown(&parameter.kind.to_string()), shown(&parameter.name)).trim_end().to_owned()
+        let kind = shown(&parameter.kind.to_string());
+        let space = if kind.ends_with('*') { "" } else { " " };
+        format!("{way}{kind}{space}{}", shown(&parameter.name)).trim_end().to_owned()
     };
     let parameters: Vec<String> = method.parameters.iter().map(parameter).collect();
     let returns = if method.returns == consign_core::interface::Type::Hresult {

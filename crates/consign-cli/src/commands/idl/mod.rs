@@ -20,11 +20,8 @@ pub(super) fn run(command: Idl, console: &Console) -> Outcome {
 
 /// Reads a file.
 pub(in crate::commands) fn read(file: &Path, include: &[PathBuf], what: &str) -> Outcome<Parsed> {
-    // Its includes are looked for beside it, wherever the command runs.
-    let absolute = std::path::absolute(file).map_err(|error| Problem::failed(what, format!("{}: {error}", file.display())))?;
-    let include = include.iter().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.clone())).collect();
-    let text = absolute.to_str().ok_or_else(|| Problem::failed(what, format!("{}: the path is not UTF-8", file.display())))?;
-    Ok(parse(text, &Folders::new(&absolute, include), &Options::default()))
+    let text = file.to_str().ok_or_else(|| Problem::failed(what, format!("{}: the path is not UTF-8", file.display())))?;
+    Ok(parse(text, &Folders::new(file, include.to_vec()), &Options::default()))
 }
 
 /// Tells what was found: drawn on a terminal, else one line each, as compilers do.
