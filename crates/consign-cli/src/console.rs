@@ -129,6 +129,11 @@ impl Stream {
         Self { is_terminal, has_colours: is_terminal && !refused }
     }
 
+    /// Whether it shows colours.
+    pub(crate) const fn has_colours(self) -> bool {
+        self.has_colours
+    }
+
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
         let code = match colour {
             Colour::Bad => "1;31",

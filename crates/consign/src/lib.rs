@@ -37,11 +37,13 @@ mod change;
 mod changes;
 mod classes;
 mod client;
+mod components;
 mod connection;
 mod error;
 mod events;
 mod file;
 mod job;
+mod queues;
 mod server;
 mod snapshot;
 mod start;
@@ -60,10 +62,15 @@ pub use change::{AutoComplete, Change, CommandLine};
 pub use changes::JobChanges;
 pub use classes::{Class, ClassDetails, ClassHost, ClassProblem, ClassReport, OutputLine, ServerState, Unregister};
 pub use client::{Client, ConnectOptions, JobOptions, Listing, ProxyEnvironment, StartPolicy};
+pub use components::{ComponentDetails, ComponentInterface, ComponentSummary, ListenerState, Queuing};
 pub use error::{Error, Result};
 pub use events::{ClientEvent, Events, Interest};
 pub use file::{JobFile, PeerAvailability, Validity};
 pub use job::{Job, NewFile};
+pub use queues::{
+    Attempt, MessageDetails, MessageList, MessageSummary, QueueEvent, QueueEvents, QueuePolicy, QueueSummary, RetryQueue, Selection,
+    Standing, Turn,
+};
 pub use server::Server;
 pub use snapshot::{FileSnapshot, JobError, JobProgress, JobSnapshot, JobSummary, JobTimes};
 pub use status::ServiceStatus;

@@ -2,6 +2,9 @@
 //! seconds, times RFC 3339 in UTC, absent things null.
 
 mod class;
+mod component;
+mod idl;
+mod queue;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,9 @@ use serde::Serialize;
 use crate::text::exact;
 
 pub(crate) use class::{Class, ClassDone, ClassReport, Registered};
+pub(crate) use component::Component;
+pub(crate) use idl::Checked;
+pub(crate) use queue::{Count, Message, Queue, QueueDone, QueueEvent};
 
 /// A job, as `job show` prints it.
 #[derive(Serialize)]

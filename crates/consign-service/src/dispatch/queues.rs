@@ -167,7 +167,8 @@ async fn record(call: &Call<'_>) -> Answer {
         calls: from_wire(calls)?,
         caller: Caller { uid: call.peer.uid, pid: call.peer.pid },
     };
-    let id = available(call)?.record(recording).await?;
+    // Messages that come close together are stored together.
+    let id = call.ask(available(call)?.record(recording)).await?;
     call.answer(&(id.to_string(),))
 }
 
