@@ -227,3 +227,17 @@ fn events_of_what_was_stored_are_told_though_a_later_commit_fails() {
     let events: Vec<_> = bench.events.iter().filter(told).collect();
     assert_eq!(events, [&QueueEvent::Record { queue: "app".to_owned(), message: id }]);
 }
+
+/// The commit of an outcome fails, and a later one of the same round succeeds.
+#[test]
+fn an_outcome_is_not_left_lying_when_the_disk_is_well_within_the_round() {
+    let mut bench = Bench::new();
+    bench.enqueue(new("a"));
+    bench.disk.fail_commits(2);
+    bench.report(Outcome::Played);
+    bench.pause(true);
+    assert!(!bench.core.is_failing());
+    assert_eq!(bench.stored().len(), 1);
+    bench.pass(seconds(0));
+    assert!(bench.stored().is_empty());
+}
