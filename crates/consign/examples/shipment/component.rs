@@ -20,9 +20,8 @@ impl Shipment for Shipper {
     async fn ship_order(&self, order_number: u32) -> Result<()> {
         let message = self.playback.message();
         let line = format!("order {order_number}, message {}, attempt {}\n", message.id, message.attempt);
-        let write = |line: &str| -> io::Result<()> {
-            OpenOptions::new().append(true).create(true).open(&self.book)?.write_all(line.as_bytes())
-        };
+        let write =
+            |line: &str| -> io::Result<()> { OpenOptions::new().append(true).create(true).open(&self.book)?.write_all(line.as_bytes()) };
         // A failure sends the whole message back: it is tried again, later.
         write(&line).map_err(|error| Error::failed(E_FAIL, format!("{} cannot be written: {error}", self.book.display())))
     }
