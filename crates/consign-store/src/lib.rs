@@ -34,7 +34,7 @@ mod writer;
 
 pub mod outbox;
 
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, StoreError, sqlite_code};
 pub use fair_lock::{FairLock, Turn};
 pub use open::Opening;
 pub use owned::OwnedStore;
