@@ -34,7 +34,9 @@ impl Watch {
     /// When the kernel gives no further instance.
     pub(super) fn new() -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        Ok(Self { inotify: AsyncFd::register(inotify)?, folders: Mutex::default() })
+        #[expect(deprecated, reason = "the sound constructor is unsafe to call; an owned descriptor cannot change under it")]
+        let inotify = AsyncFd::new(inotify)?;
+        Ok(Self { inotify, folders: Mutex::default() })
     }
 
     /// Watches a folder or, as long as that is missing, the nearest one above it.
