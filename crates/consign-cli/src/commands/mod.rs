@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod get;
 mod job;
+mod outbox;
 mod process;
 mod service;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Outcome {
         Command::Get(get) => wait(get::run(get, console)),
         Command::Job(job) => wait(job::run(job, console)),
         Command::Class(class) => wait(class::run(class, console)),
+        Command::Outbox(outbox) => wait(outbox::run(outbox, console)),
         Command::Demo => wait(demo::run(console)),
         Command::DemoServer(server) => wait(demo::serve(server)),
         Command::Service(service) => service::run(service, console),

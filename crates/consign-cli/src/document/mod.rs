@@ -2,6 +2,7 @@
 //! seconds, times RFC 3339 in UTC, absent things null.
 
 mod class;
+mod outbox;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::text::exact;
 
 pub(crate) use class::{Class, ClassDone, ClassReport, Registered};
+pub(crate) use outbox::{Outbox, OutboxDone};
 
 /// A job, as `job show` prints it.
 #[derive(Serialize)]
