@@ -9,23 +9,23 @@ use consign_outbox::{
 };
 
 /// `CLSID_Account`.
-pub const CLASS: &str = "b3c1d2a4-08a6-4c0f-9f0b-5d6f7a8b9c0d";
+pub(crate) const CLASS: &str = "b3c1d2a4-08a6-4c0f-9f0b-5d6f7a8b9c0d";
 
 /// Takes payments.
 #[consign::interface(uuid = "5a1f8a3e-9a6b-4df8-8f5c-6f3a1b2c4d5e", queueable)]
-pub trait Payments {
+pub(crate) trait Payments {
     /// Adds to the account.
     async fn pay(&self, cents: u32) -> consign::Result<()>;
 }
 
-pub use IPayments as IAccount;
+pub(crate) use IPayments as IAccount;
 
 /// A new one for each message.
-pub struct Account {
+pub(crate) struct Account {
     /// Holds the payments.
-    pub database: PathBuf,
+    pub(crate) database: PathBuf,
     /// The message.
-    pub playback: Playback,
+    pub(crate) playback: Playback,
 }
 
 impl Payments for Account {

@@ -24,7 +24,7 @@ impl Shipment for Shipper {
 }
 
 /// Serves until there is nothing more to do.
-pub async fn serve(book: PathBuf) -> Result<()> {
+pub(crate) async fn serve(book: PathBuf) -> Result<()> {
     let component = Component::new(move |_| Ok(Shipper { book: book.clone() })).interface::<IShipment>();
     let class = CLASS.parse().map_err(|_| Error::failed(E_FAIL, "the CLSID of the example is none"))?;
     Server::new().component(class, component).run().await

@@ -8,7 +8,7 @@ use consign_outbox::{Outbox, rusqlite::Connection};
 use crate::interface::{CLASS, IShipment};
 
 /// What an installer does: registers the class, which interfaces of it are queued, and the outbox.
-pub async fn install(database: &Path, book: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn install(database: &Path, book: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let program = std::env::current_exe()?;
     let client = Client::connect().await?;
     let class_file = format!(
@@ -28,7 +28,7 @@ pub async fn install(database: &Path, book: &Path) -> Result<(), Box<dyn std::er
 }
 
 /// Sells. A sale that is refused, as one that was made before, is not shipped either.
-pub fn sell(database: &Path, sales: &[u32]) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn sell(database: &Path, sales: &[u32]) -> Result<(), Box<dyn std::error::Error>> {
     let mut connection = Connection::open(database)?;
     let outbox = Outbox::open(&connection)?;
     for sale in sales {

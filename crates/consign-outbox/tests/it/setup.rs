@@ -63,7 +63,8 @@ pub(crate) fn example(name: &str) -> PathBuf {
 pub(crate) struct Setup {
     service: Option<Child>,
     pub(crate) paths: Paths,
-    pub(crate) folder: TempDir,
+    /// Dropped last.
+    _folder: TempDir,
 }
 
 /// A message as it stands in the queue.
@@ -84,7 +85,7 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::under(&folder.path().canonicalize().unwrap());
         std::fs::create_dir_all(&paths.config).unwrap();
-        Self { service: None, paths, folder }
+        Self { service: None, paths, _folder: folder }
     }
 
     /// With a service, and the class.
@@ -223,6 +224,15 @@ impl Setup {
         let queued = self.queued();
         assert_eq!(queued.len(), count, "none is taken twice");
         queued
+    }
+
+    pub(crate) fn set_policy(&self, queue: &str, policy: &str) {
+        limited(async {
+            let stream = std::os::unix::net::UnixStream::connect(self.paths.socket()).unwrap();
+            let connection = zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap();
+            let (path, interface) = ("/org/consign/Manager", Some("org.consign.Queues"));
+            connection.call_method(None::<()>, path, interface, "SetPolicy", &(queue, policy)).await.unwrap();
+        });
     }
 
     /// Runs an example in the place of an application.
