@@ -133,6 +133,12 @@ fn make(database: &Database, connection: &Connection) -> Result<outbox::Origin> 
     })
 }
 
+impl From<Wake> for Options {
+    fn from(wake: Wake) -> Self {
+        Self { wake, ..Self::default() }
+    }
+}
+
 impl From<ConnectOptions> for Options {
     /// Wakes, and where they say so starts, the service that they reach.
     fn from(service: ConnectOptions) -> Self {

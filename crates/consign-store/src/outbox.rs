@@ -71,7 +71,7 @@ pub fn origin(connection: &Connection) -> Result<Origin, NoOutbox> {
         "SELECT count(*), ifnull(sum(type = 'table'), 0) FROM main.sqlite_schema WHERE name IN ('consign_outbox', 'consign_outbox_origin')";
     match connection.query_row(kinds, [], |row| Ok((row.get(0)?, row.get(1)?)))? {
         (2_i64, 2_i64) => {}
-        (_, tables) if tables < 2 => return Err(NoOutbox::Absent),
+        (named, _) if named < 2 => return Err(NoOutbox::Absent),
         _ => return Err(NoOutbox::Malformed("something else has their name")),
     }
     let query = "SELECT version, substr(id, 1, 64), acknowledged FROM main.consign_outbox_origin WHERE one = 1";

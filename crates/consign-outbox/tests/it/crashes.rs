@@ -7,7 +7,7 @@ use std::{
 };
 
 use consign::OutboxState;
-use consign_outbox::{Wake, measure::Measured, rusqlite::Connection};
+use consign_outbox::{Outbox, Wake, measure::Measured, rusqlite::Connection};
 use consign_testkit::Dice;
 
 use crate::setup::{Setup, count, eventually, example, sell};
@@ -92,7 +92,8 @@ fn a_writer_killed_anywhere_leaves_both_or_neither() {
 #[test]
 fn eight_processes_write_and_everything_arrives() {
     let setup = Setup::served();
-    let (connection, _) = setup.till("till.db", Wake::Nobody);
+    let connection = Connection::open(setup.database("till.db")).unwrap();
+    Outbox::open_with(&connection, Wake::Nobody.into()).unwrap();
     let database = setup.database("till.db");
     setup.add("till.db").unwrap();
     let start = || {

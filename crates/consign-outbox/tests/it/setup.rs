@@ -164,7 +164,7 @@ impl Setup {
     /// A connection to a database with an outbox and a table of sales.
     pub(crate) fn till(&self, name: &str, wake: Wake) -> (Connection, Outbox) {
         let connection = Connection::open(self.database(name)).unwrap();
-        let outbox = Outbox::open_with(&connection, Options { wake, ..Options::default() }).unwrap();
+        let outbox = Outbox::open_with(&connection, Options::from(wake)).unwrap();
         connection.execute("CREATE TABLE IF NOT EXISTS sale (number INTEGER PRIMARY KEY)", []).unwrap();
         (connection, outbox)
     }
