@@ -13,7 +13,7 @@ pub struct UnknownValue {
 }
 
 /// `SetProxySettings`: which proxy a job uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProxySettings {
     /// Where the proxy is taken from.
     pub usage: ProxyUsage,

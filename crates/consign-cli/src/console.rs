@@ -92,11 +92,11 @@ impl Console {
 
     /// Writes lines as they are, and what they hold of colours.
     pub(crate) fn lines(&self, lines: impl IntoIterator<Item = String>) -> Outcome<()> {
-        let mut out = io::stdout().lock();
+        let mut out = io::BufWriter::new(io::stdout().lock());
         for line in lines {
             writeln!(out, "{line}")?;
         }
-        Ok(())
+        Ok(out.flush()?)
     }
 
     /// How many columns stdout has, where it is a terminal.
@@ -127,6 +127,11 @@ impl Stream {
         let refused =
             env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self { is_terminal, has_colours: is_terminal && !refused }
+    }
+
+    /// Whether it shows colours.
+    pub(crate) const fn has_colours(self) -> bool {
+        self.has_colours
     }
 
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {

@@ -8,12 +8,15 @@ mod commands;
 mod console;
 mod document;
 mod exit;
+mod nearest;
 mod parse;
 mod problem;
 mod rate;
 mod screen;
+mod settings;
 mod table;
 mod text;
+mod values;
 mod view;
 mod wording;
 

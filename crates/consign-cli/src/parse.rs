@@ -134,7 +134,7 @@ pub(crate) fn priority(text: &str) -> Result<Priority, String> {
     text.parse().map_err(|_| format!("`{text}` is no priority: expected foreground, high, normal or low"))
 }
 
-fn switch(text: &str) -> Result<AutoSwitch, String> {
+pub(crate) fn switch(text: &str) -> Result<AutoSwitch, String> {
     match text {
         "on" | "true" | "yes" => Ok(AutoSwitch::On),
         "off" | "false" | "no" => Ok(AutoSwitch::Off),

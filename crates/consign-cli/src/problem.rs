@@ -80,6 +80,14 @@ impl Problem {
         Self::Told(Box::new(told))
     }
 
+    /// Of a line of input, counted from 1.
+    pub(crate) fn at_line(mut self, line: u64) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.what = format!("line {line}: {}", told.what);
+        }
+        self
+    }
+
     /// With the reason in other words.
     pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
         if let Self::Told(told) = &mut self {
@@ -162,6 +170,9 @@ fn help_for(error: &consign::Error) -> Option<&'static str> {
             bits::BG_E_INVALID_STATE => Some("`consign job show JOB` tells its state"),
             bits::BG_E_TOO_MANY_JOBS_PER_USER => Some("`consign job cancel JOB` or `consign job complete JOB` ends one"),
             common::REGDB_E_CLASSNOTREG | common::CO_E_CLASSSTRING => Some("`consign class list` lists the classes"),
+            common::MQ_ERROR_QUEUE_NOT_FOUND => Some("`consign queue list` lists the queues"),
+            common::MQ_ERROR_MESSAGE_NOT_FOUND => Some("`consign queue peek QUEUE` shows the messages of a queue"),
+            common::REGDB_E_IIDNOTREG => Some("`consign component show CLASS` lists the interfaces of a component"),
             common::CO_E_SERVER_EXEC_FAILURE => Some("`consign class show CLASS` shows what its server wrote"),
             common::ERROR_PATH_NOT_FOUND => Some("make the folder first"),
             _ => None,

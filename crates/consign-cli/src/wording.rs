@@ -71,6 +71,20 @@ pub(crate) fn error(error: &JobError) -> String {
     format!("{} ({} {})", shown(&error.failure.sentence), shown(&error.symbol), error.failure.code)
 }
 
+/// The sentence of a code, where there is one of its own, with symbol and number.
+pub(crate) fn failure(code: consign::Hresult, sentence: &str) -> String {
+    let description = describe(code);
+    let sentence = if sentence.is_empty() { &*description.sentence } else { sentence };
+    // A code without a symbol is its own symbol.
+    let symbol = if description.symbol.starts_with("0x") { code.to_string() } else { format!("{} {code}", description.symbol) };
+    format!("{} ({symbol})", shown(sentence))
+}
+
+/// How many of something: `1 message`, `2 messages`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 /// A program and its arguments, with quotes where words would run together.
 pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
     let word = |word: &String| {
@@ -80,10 +94,11 @@ pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a String>) -> S
     words.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// Names and values, with the values in one column.
+/// Names and values, with the values in one column. What has no name belongs to the one above.
 pub(crate) fn aligned(facts: &[(&str, String)]) -> Vec<String> {
     let column = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
-    facts.iter().map(|(name, value)| format!("{:column$}{value}", format!("{name}:"))).collect()
+    let heading = |name: &str| if name.is_empty() { String::new() } else { format!("{name}:") };
+    facts.iter().map(|(name, value)| format!("{:column$}{value}", heading(name))).collect()
 }
 
 #[cfg(test)]

@@ -38,7 +38,11 @@ pub trait Queueable {
 }
 
 /// A type whose values can be read from a call. What is written borrowed (`&str`) is read owned (`String`).
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be read from a queued call", label = "cannot be played")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a queued call",
+    label = "cannot be played",
+    note = "`#[derive(Queueable)]` on a structure or an enumeration lets it be written and read"
+)]
 pub trait Playable: Queueable + Sized {
     /// Reads one.
     ///

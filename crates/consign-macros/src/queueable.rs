@@ -170,10 +170,10 @@ fn enumeration(ident: &Ident, data: &DataEnum, errors: &mut Errors) -> TokenStre
     let name = ident.unraw().to_string();
     let values: Vec<&Ident> = data.variants.iter().map(|variant| &variant.ident).collect();
     let names = values.iter().map(|value| value.unraw().to_string());
-    let fit = data.variants.iter().filter_map(|variant| {
-        let (value, (_, number)) = (&variant.ident, variant.discriminant.as_ref()?);
-        let place = place_of(number);
-        Some(quote_spanned!(place=> const _: () = ::consign::generated::fits_in_32_bits(#ident::#value as i128);))
+    let fit = data.variants.iter().map(|variant| {
+        let value = &variant.ident;
+        let place = variant.discriminant.as_ref().map_or_else(|| place_of(value), |(_, number)| place_of(number));
+        quote_spanned!(place=> const _: () = ::consign::generated::fits_in_32_bits(#ident::#value as i128);)
     });
     quote! {
         impl ::consign::Queueable for #ident {

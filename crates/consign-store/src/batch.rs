@@ -13,7 +13,11 @@ use std::{
 
 use rusqlite::{Connection, Savepoint, TransactionBehavior, ffi};
 
-use crate::{StoreError, connection, error::is_disk_failure};
+use crate::{
+    StoreError,
+    connection::{self, Cache},
+    error::is_disk_failure,
+};
 
 /// The log is carried over into the database when it is this long, in pages. SQLite's own default.
 const LOG_LIMIT: i32 = 1000;
@@ -166,10 +170,12 @@ impl Committer {
     /// Gives `read` the connection for as long as it takes, without the right to write.
     pub(crate) fn read(&self, read: impl FnOnce(&Connection)) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "query_only", true)?;
+        connection::set_cache(&self.connection, Cache::Reading)?;
         read(&self.connection);
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
+        connection::set_cache(&self.connection, Cache::Writing)?;
         self.connection.pragma_update(None, "query_only", false)
     }
 

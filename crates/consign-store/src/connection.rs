@@ -32,6 +32,24 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// How many pages of the file are kept in memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Cache {
+    /// What is read is all of it, or rarely: most pages are not wanted twice, and the system has them.
+    Reading,
+    /// What is changed is soon changed again. SQLite's own default.
+    Writing,
+}
+
+pub(crate) fn set_cache(connection: &Connection, cache: Cache) -> rusqlite::Result<()> {
+    // Negative numbers are KiB.
+    let size = match cache {
+        Cache::Reading => -256,
+        Cache::Writing => -2000,
+    };
+    connection.pragma_update(None, "cache_size", size)
+}
+
 /// Sets what durability rests on, and reads it back.
 pub(crate) fn make_durable(connection: &Connection) -> Result<(), Refusal> {
     set(connection, "locking_mode", "normal", "normal")?;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::{
-    OpenError, Schema, connection,
+    OpenError, Schema,
+    connection::{self, Cache},
     error::is_damage,
     place::{Place, Standing},
     schema::Found,
@@ -132,6 +133,8 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     if pages.saturating_mul(page_size) > MAX_CHECKED {
         return Ok(());
     }
+    connection::set_cache(connection, Cache::Reading)?;
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    connection::set_cache(connection, Cache::Writing)?;
     if verdict == "ok" { Ok(()) } else { Err(Trouble::Unreadable(verdict)) }
 }

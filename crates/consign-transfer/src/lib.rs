@@ -17,6 +17,7 @@ mod files;
 
 pub use engine::{
     AutoComplete, Change, CommandLine, Due, Engine, EngineOptions, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView,
-    Listing, NewFile, NewJob, NoReceivers, Notice, NoticeKind, ObjectId, PeerAvailability, Receiver, Receivers, Telling, Told, Validity,
+    Listing, NewFile, NewJob, NoReceivers, Notice, NoticeKind, ObjectId, PeerAvailability, PlacedFiles, Receiver, Receivers, Telling, Told,
+    Validity,
 };
 pub use settings::{FetchSettings, JobSettings, Limits, Settings};

@@ -12,6 +12,9 @@ pub const MANAGER_PATH: &str = "/org/consign/Manager";
 /// What stands before the 32 digits of a job's id.
 pub const JOB_PATH_PREFIX: &str = "/org/consign/job/";
 
+/// What stands before the number of a recorder.
+pub const RECORDER_PATH_PREFIX: &str = "/org/consign/recorder/";
+
 /// `IBackgroundCopyManager`.
 ///
 /// | member | in | out | |
@@ -129,6 +132,7 @@ pub const CLASS_FACTORY: &str = "org.consign.ClassFactory";
 /// | member | in | out | |
 /// | --- | --- | --- | --- |
 /// | `Record` | `s` class, `s` label, `y` priority, `u` app specific, `u` time to receive, `y` order of bytes, `a` [`MethodRecord`](crate::queue::MethodRecord), `a` [`CallRecord`](crate::queue::CallRecord) | `s` message | stores a message; durable when it answers. The class is a CLSID or ProgID, the time in seconds or [`INFINITE`], the order of bytes in the arguments `l` or `B`; each call is the place of its method and its arguments, marshalled one after the other |
+/// | `CreateRecorder` | `s` moniker | `o` recorder | an object with [`RECORDER`] and the component's own interfaces, for clients without a library of ours; a CLSID or a ProgID does, too |
 /// | `List` | | `a` [`QueueRecord`](crate::queue::QueueRecord) | |
 /// | `Show` | `s` queue | [`QueueRecord`](crate::queue::QueueRecord) | |
 /// | `Messages` | `s` queue, `u` standing, `b` after, `y` priority, `t` position, `u` count | `a` [`MessageRecord`](crate::queue::MessageRecord) | after the turn of another one, where that is wanted; at most 256; an empty answer is the end |
@@ -143,6 +147,17 @@ pub const CLASS_FACTORY: &str = "org.consign.ClassFactory";
 /// | signal `QCMoveToReTryQueue` | | `s` queue, `s` message, `u` retry queue | counted from 0 |
 /// | signal `QCPlayback` | | `s` queue, `s` message, `i` HRESULT | |
 pub const QUEUES: &str = "org.consign.Queues";
+
+/// A recorder, at the path that `CreateRecorder` answered, for the connection that made it. Beside this
+/// interface it has the interfaces of the component on which calls are queued, named
+/// `org.consign.i.` and their names, with their own methods: each call is recorded and answered with
+/// nothing. Where a method takes a `BSTR` or the like, a string does, too.
+///
+/// | member | out | |
+/// | --- | --- | --- |
+/// | `Commit` | `s` message | stores everything as one message; durable when it answers; empty where nothing was recorded. The object is gone |
+/// | `Abort` | | forgets everything. The object is gone, as it is when the connection ends |
+pub const RECORDER: &str = "org.consign.Recorder";
 
 /// The catalogue of components, at [`MANAGER_PATH`]: what Component Services Explorer shows.
 ///
@@ -221,6 +236,18 @@ pub const TOKEN_VARIABLE: &str = "CONSIGN_ACTIVATION_TOKEN";
 pub const ENUM_ALL_USERS: u32 = 0x0001;
 /// Finished jobs too, as long as they are remembered.
 pub const ENUM_FINISHED: u32 = 0x0001_0000;
+
+/// The path of a recorder.
+pub fn recorder_path(number: u64) -> String {
+    format!("{RECORDER_PATH_PREFIX}{number}")
+}
+
+/// The recorder at a path, if the path is a recorder's.
+pub fn recorder_of_path(path: &str) -> Option<u64> {
+    let digits = path.strip_prefix(RECORDER_PATH_PREFIX)?;
+    // One recorder, one path.
+    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
+}
 
 /// The path of a job.
 pub fn job_path(id: JobId) -> String {

@@ -19,9 +19,10 @@ use tokio::{runtime::Handle, sync::broadcast, task::JoinHandle};
 use zbus::{DynamicType, Message, MessageStream, Type};
 
 use crate::{
-    ClientEvent, Error, Result,
+    ClientEvent, Error, QueueEvent, Result,
     callbacks::Callbacks,
     changes::{PropertyCache, PropertyWatch},
+    queues,
 };
 
 /// A service that accepts and then says nothing is given up after this.
@@ -41,6 +42,7 @@ pub(crate) struct Connection {
     bus: zbus::Connection,
     watches: Arc<Watches>,
     events: broadcast::WeakSender<ClientEvent>,
+    queue_events: broadcast::WeakSender<QueueEvent>,
     pump: JoinHandle<()>,
     /// The objects that the service may call; there are none before the client has them.
     callbacks: Arc<OnceLock<Arc<Callbacks>>>,
@@ -85,10 +87,13 @@ impl Connection {
             // Read from the start: a stream that nobody reads holds up the answers behind it.
             let watches = Arc::new(Watches::default());
             let (events, _) = broadcast::channel(EVENTS_KEPT);
-            let weak = events.downgrade();
+            let (queue_events, _) = broadcast::channel(EVENTS_KEPT);
+            let (weak, weak_of_queues) = (events.downgrade(), queue_events.downgrade());
             let callbacks = Arc::default();
-            let pump = tokio::spawn(pump(stream, Arc::clone(&watches), events, Arc::clone(&callbacks)));
-            let connection = Self { bus, watches, events: weak, pump, callbacks, runtime: Handle::current() };
+            let heard = Heard { watches: Arc::clone(&watches), events, queue_events };
+            let pump = tokio::spawn(pump(stream, heard, Arc::clone(&callbacks)));
+            let runtime = Handle::current();
+            let connection = Self { bus, watches, events: weak, queue_events: weak_of_queues, pump, callbacks, runtime };
             connection.call_bus::<_, String>("Hello", &()).await?;
             Ok(connection)
         };
@@ -164,6 +169,10 @@ impl Connection {
     pub(crate) fn events(&self) -> Result<broadcast::Receiver<ClientEvent>> {
         self.events.upgrade().map(|events| events.subscribe()).ok_or(Error::Disconnected)
     }
+
+    pub(crate) fn queue_events(&self) -> Result<broadcast::Receiver<QueueEvent>> {
+        self.queue_events.upgrade().map(|events| events.subscribe()).ok_or(Error::Disconnected)
+    }
 }
 
 impl Drop for Connection {
@@ -198,16 +207,18 @@ impl Drop for MatchGuard {
     }
 }
 
-/// Hands every signal and every call to whom it concerns, until the connection closes.
-async fn pump(
-    mut stream: MessageStream,
+/// Where signals go.
+struct Heard {
     watches: Arc<Watches>,
     events: broadcast::Sender<ClientEvent>,
-    callbacks: Arc<OnceLock<Arc<Callbacks>>>,
-) {
+    queue_events: broadcast::Sender<QueueEvent>,
+}
+
+/// Hands every signal and every call to whom it concerns, until the connection closes.
+async fn pump(mut stream: MessageStream, heard: Heard, callbacks: Arc<OnceLock<Arc<Callbacks>>>) {
     while let Some(Ok(message)) = stream.next().await {
         match message.message_type() {
-            zbus::message::Type::Signal => deliver(&message, &watches, &events),
+            zbus::message::Type::Signal => deliver(&message, &heard),
             zbus::message::Type::MethodCall => {
                 if let Some(callbacks) = callbacks.get() {
                     callbacks.serve(zbus::Connection::from(&stream), message);
@@ -216,17 +227,24 @@ async fn pump(
             zbus::message::Type::MethodReturn | zbus::message::Type::Error => {}
         }
     }
-    watches.lock().clear();
+    heard.watches.lock().clear();
 }
 
-fn deliver(message: &Message, watches: &Watches, events: &broadcast::Sender<ClientEvent>) {
+fn deliver(message: &Message, heard: &Heard) {
     let header = message.header();
     let (Some(interface), Some(member), Some(path)) = (header.interface(), header.member(), header.path()) else { return };
+    if interface.as_str() == names::QUEUES {
+        if let Some(event) = queues::read_event(member.as_str(), message) {
+            // Nobody may be listening.
+            let _ = heard.queue_events.send(event);
+        }
+        return;
+    }
     let event = match (interface.as_str(), member.as_str()) {
         (names::MANAGER, "JobAdded") => job_of_body(message).map(ClientEvent::JobAdded),
         (names::MANAGER, "JobEnded") => job_of_body(message).map(ClientEvent::JobEnded),
         (PROPERTIES, "PropertiesChanged") => names::job_of_path(path.as_str()).map(|job| {
-            let mut watches = watches.lock();
+            let mut watches = heard.watches.lock();
             watches.retain(PropertyWatch::is_wanted);
             for watch in watches.iter().filter(|watch| watch.job() == job) {
                 watch.update(|cache: &mut PropertyCache| cache.apply_signal(message));
@@ -237,7 +255,7 @@ fn deliver(message: &Message, watches: &Watches, events: &broadcast::Sender<Clie
     };
     if let Some(event) = event {
         // Nobody may be listening.
-        let _ = events.send(event);
+        let _ = heard.events.send(event);
     }
 }
 

@@ -1,13 +1,19 @@
 //! The dispatch: one line for each command.
 
+mod call;
 mod class;
 mod completions;
+mod component;
 mod demo;
 mod get;
+mod idl;
 mod job;
 mod outbox;
 mod process;
+mod queue;
 mod service;
+
+pub(crate) use queue::ShownCall;
 
 use std::io;
 
@@ -25,6 +31,10 @@ pub(crate) fn run(command: Command, console: &Console) -> Outcome {
         Command::Get(get) => wait(get::run(get, console)),
         Command::Job(job) => wait(job::run(job, console)),
         Command::Class(class) => wait(class::run(class, console)),
+        Command::Component(component) => wait(component::run(component, console)),
+        Command::Call(call) => wait(call::run(call, console)),
+        Command::Queue(queue) => wait(queue::run(queue, console)),
+        Command::Idl(idl) => idl::run(idl, console),
         Command::Outbox(outbox) => wait(outbox::run(outbox, console)),
         Command::Demo => wait(demo::run(console)),
         Command::DemoServer(server) => wait(demo::serve(server)),

@@ -1,8 +1,9 @@
 //! Classes.
 
-use consign::{ClassDetails, ClassHost, ServerState, describe};
+use consign::{ClassDetails, ClassHost, ComponentSummary, ServerState, describe};
 use serde::Serialize;
 
+use super::Component;
 use crate::text::exact;
 
 /// A class file and its server, as `class list` prints it.
@@ -52,6 +53,8 @@ pub(crate) struct ClassReport {
     #[serde(flatten)]
     class: Class,
     jobs: Vec<UsingJob>,
+    /// Null where no calls on it are queued.
+    component: Option<Component>,
     output: Vec<OutputLine>,
 }
 
@@ -166,9 +169,10 @@ impl Class {
     }
 }
 
-impl From<&consign::ClassReport> for ClassReport {
-    fn from(report: &consign::ClassReport) -> Self {
+impl ClassReport {
+    pub(crate) fn new(report: &consign::ClassReport, component: Option<&ComponentSummary>) -> Self {
         Self {
+            component: component.map(|component| Component::new(component, &[])),
             class: Class::from(&report.class),
             jobs: report.jobs.iter().map(|(id, name)| UsingJob { id: id.clone(), display_name: name.clone() }).collect(),
             output: report.output.iter().map(|line| OutputLine { time: exact(line.at), text: line.text.clone() }).collect(),

@@ -2,7 +2,10 @@
 //! seconds, times RFC 3339 in UTC, absent things null.
 
 mod class;
+mod component;
+mod idl;
 mod outbox;
+mod queue;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +18,10 @@ use serde::Serialize;
 use crate::text::exact;
 
 pub(crate) use class::{Class, ClassDone, ClassReport, Registered};
+pub(crate) use component::Component;
+pub(crate) use idl::Checked;
 pub(crate) use outbox::{Outbox, OutboxDone};
+pub(crate) use queue::{Count, Message, Queue, QueueDone, QueueEvent};
 
 /// A job, as `job show` prints it.
 #[derive(Serialize)]

@@ -4,12 +4,16 @@ use crate::{
     marshal::{Endian, Reader, Writer, check},
 };
 
-/// Writes a value, compares the bytes with those that stand in `docs/types.md`, and reads it again.
+const DOCUMENTATION: &str = include_str!("../../../../docs/types.md");
+
+/// Writes a value, compares the bytes with these, looks for them in `docs/types.md`, and reads it again.
 fn golden<T: Playable + PartialEq + std::fmt::Debug>(value: &T, bytes: &str) {
     let mut writer = Writer::default();
     value.write(&mut writer);
     let hex: String = writer.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, bytes.replace(' ', ""), "{value:?}");
+    let mut documented = DOCUMENTATION.split('`').map(|code| code.replace(' ', ""));
+    assert!(documented.any(|code| code == hex), "`docs/types.md` has no row with {bytes}");
     let signature = T::kind().signature().unwrap();
     check(writer.as_bytes(), &signature, Endian::Little).unwrap();
     let mut reader = Reader::new(writer.as_bytes(), Endian::Little);
@@ -49,6 +53,7 @@ fn plain_values_are_kept_for_ever_as_they_are_today() {
     golden(&1.5_f32, "000000000000f83f");
     golden(&1.5_f64, "000000000000f83f");
     golden(&crate::common::E_FAIL, "05400080");
+    golden(&5_i32, "05000000");
     golden(&"ab".to_owned(), "02000000 616200");
     golden(&vec![1_u8, 2], "02000000 0102");
     golden(&vec![1_u16, 2], "04000000 0100 0200");

@@ -78,6 +78,8 @@ impl Described {
             Some(base) => quote!(::core::option::Option::Some(<#base as ::consign::Interface>::described())),
             None => quote!(::core::option::Option::None),
         };
+        let base_recorder =
+            self.keys.base.as_ref().map(|base| quote!(base: <#base as ::consign::Interface>::recorder_as(recorder, described),));
         let methods = self.methods.iter().map(|method| {
             let name = &method.name;
             let help = help(&method.attributes);
@@ -94,7 +96,7 @@ impl Described {
         });
         quote! {
             #[doc = #documentation]
-            #[derive(Clone, Copy, Debug)]
+            #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #vis enum #interface {}
 
             impl ::consign::Interface for #interface {
@@ -115,7 +117,7 @@ impl Described {
                     recorder: &'r ::consign::Recorder,
                     described: &'static ::consign::generated::Described,
                 ) -> Self::Recorder<'r> {
-                    #recorder::of(recorder, described)
+                    #recorder { #base_recorder recorder, described }
                 }
             }
         }

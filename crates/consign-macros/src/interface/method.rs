@@ -76,11 +76,15 @@ impl Method {
         let returns = match output {
             ReturnType::Type(_, returns) if is_empty_result(returns) => Some(Type::clone(returns)),
             ReturnType::Type(_, returns) => {
-                errors.at(returns, RETURN);
+                let future = matches!(**returns, Type::ImplTrait(_));
+                errors.at(
+                    returns,
+                    if future { "write `async fn`, which returns `consign::Result<()>`: its future is `Send` by itself" } else { RETURN },
+                );
                 None
             }
             ReturnType::Default => {
-                errors.at(&function.sig, "a queued method returns `consign::Result<()>`: recording a call can fail, and so can playing it");
+                errors.at(ident, "a queued method returns `consign::Result<()>`: recording a call can fail, and so can playing it");
                 None
             }
         };

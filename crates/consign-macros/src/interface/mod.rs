@@ -67,11 +67,6 @@ fn check_trait(item: &ItemTrait, errors: &mut Errors) {
     if item.items.is_empty() {
         errors.at(&item.ident, "an interface has at least one method");
     }
-    for attribute in &item.attrs {
-        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
-            errors.at(attribute, "put this above `#[consign::interface]`, so that it holds for all that is made of the trait");
-        }
-    }
 }
 
 /// `IShipment` is the interface of the trait `Shipment`.

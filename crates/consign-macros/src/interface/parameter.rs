@@ -20,7 +20,7 @@ pub(super) enum Played {
     /// Read, and passed on.
     Owned,
     /// Read as this, and passed by reference.
-    Borrowed(Type),
+    Borrowed(Box<Type>),
 }
 
 const LIVE: &str = "a live object cannot be in a message: pass a copy of it as `consign::Object` (its class has `PersistStream`), or a \
@@ -72,7 +72,7 @@ impl Parameter {
                         other.clone()
                     }
                 };
-                (target, Played::Borrowed(owned))
+                (target, Played::Borrowed(Box::new(owned)))
             }
             other => {
                 check(other, errors);

@@ -11,15 +11,15 @@ impl Described {
         let Names { component, interface, .. } = names;
         let methods = self.methods.iter().enumerate().map(|(index, method)| play(index, method, names));
         let otherwise = match &self.keys.base {
-            Some(base) => quote!(<#base as ::consign::Dispatch<C>>::dispatch(object, method, signature, arguments)),
+            Some(base) => quote!(<#base as ::consign::Dispatch<ConsignComponent>>::dispatch(object, method, signature, arguments)),
             None => quote!(::consign::generated::not_a_member(<Self as ::consign::Interface>::described(), method)),
         };
         let deprecated = self.methods.iter().any(Method::is_deprecated).then(|| quote!(#[allow(deprecated)]));
         quote! {
             #deprecated
-            impl<C: #component> ::consign::Dispatch<C> for #interface {
+            impl<ConsignComponent: #component> ::consign::Dispatch<ConsignComponent> for #interface {
                 fn dispatch<'a>(
-                    object: &'a C,
+                    object: &'a ConsignComponent,
                     method: &str,
                     signature: &str,
                     arguments: ::consign::generated::Reader<'a>,
@@ -41,7 +41,7 @@ fn play(index: usize, method: &Method, names: &Names) -> TokenStream {
     let read = method.parameters.iter().map(|parameter| {
         let kind = match &parameter.played {
             Played::Owned => &parameter.recorded,
-            Played::Borrowed(owned) => owned,
+            Played::Borrowed(owned) => &**owned,
         };
         quote_spanned!(place_of(&parameter.recorded)=> <#kind as ::consign::Playable>::read(arguments)?)
     });
@@ -53,13 +53,13 @@ fn play(index: usize, method: &Method, names: &Names) -> TokenStream {
     let returns = &method.returns;
     // Here the compiler sees whether the `Result` is the library's own.
     let call = quote_spanned! {place_of(returns)=>
-        async move { <C as #component>::#ident(object, #(#passed),*)#awaited }
+        ::consign::generated::answered(<ConsignComponent as #component>::#ident(object, #(#passed),*)#awaited)
     };
     quote! {
         #name => ::consign::generated::play(
             described, described.inherited() + #index, signature, arguments,
             |arguments| ::core::result::Result::Ok((#(#read,)*)),
-            move |(#(#values,)*)| #call,
+            move |(#(#values,)*)| async move { #call },
         ),
     }
 }

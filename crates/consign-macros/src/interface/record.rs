@@ -23,22 +23,24 @@ impl Described {
                     super::parameter::Played::Owned => quote!(&#ident),
                     super::parameter::Played::Borrowed(_) => quote!(#ident),
                 };
-                quote_spanned!(place_of(kind)=> #arguments.push::<#kind>(#value);)
+                quote_spanned!(place_of(kind)=> <#kind as ::consign::Queueable>::write(#value, #arguments.next_argument());)
             });
             let attributes = attributes.iter().filter(|attribute| !attribute.path().is_ident("expect"));
             quote! {
                 #(#attributes)*
                 #vis fn #ident(&self, #written) -> ::consign::Result<()> {
-                    let inherited = <#interface as ::consign::Interface>::described().inherited();
-                    self.recorder.append(self.described, inherited + #index, |#arguments| { #(#pushed)* })
+                    self.recorder.append(
+                        self.described,
+                        <#interface as ::consign::Interface>::described().inherited() + #index,
+                        |#arguments| { #(#pushed)* },
+                    )
                 }
             }
         });
-        let (base_field, base_value, deref) = match &self.keys.base {
+        let (base_field, deref) = match &self.keys.base {
             None => Default::default(),
             Some(base) => (
                 quote!(base: <#base as ::consign::Interface>::Recorder<'r>,),
-                quote!(base: <#base as ::consign::Interface>::recorder_as(recorder, described),),
                 quote! {
                     impl<'r> ::core::ops::Deref for #recorder<'r> {
                         type Target = <#base as ::consign::Interface>::Recorder<'r>;
@@ -53,7 +55,7 @@ impl Described {
         quote! {
             #[doc = #documentation]
             #[must_use = "nothing is recorded until its methods are called"]
-            #[derive(Clone, Copy, Debug)]
+            #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #vis struct #recorder<'r> {
                 #base_field
                 recorder: &'r ::consign::Recorder,
@@ -61,10 +63,6 @@ impl Described {
             }
 
             impl<'r> #recorder<'r> {
-                fn of(recorder: &'r ::consign::Recorder, described: &'static ::consign::generated::Described) -> Self {
-                    Self { #base_value recorder, described }
-                }
-
                 #(#methods)*
             }
 

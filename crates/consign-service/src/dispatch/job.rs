@@ -2,7 +2,7 @@
 
 use consign_bits::{Failure, FileRange, JobId, bits};
 use consign_core::Hresult;
-use consign_transfer::{AutoComplete, JobView, NewFile, Validity};
+use consign_transfer::{AutoComplete, JobView, NewFile, PlacedFiles, Validity};
 use consign_wire::{ErrorRecord, FileRecord, NewFileRecord, RangeRecord, names};
 use zbus::{OwnedObjectPath, Variant};
 
@@ -83,8 +83,8 @@ pub(super) async fn call(call: &Call<'_>) -> Answer {
         "AddFileSet" => add_file_set(call, job).await,
         "AddFileWithRanges" => add_file_with_ranges(call, job).await,
         "AddFiles" => add_files(call, job).await,
-        "Resume" => result(call, engine.resume(job).await),
-        "Suspend" => result(call, engine.suspend(job).await),
+        "Resume" => result(call, call.ask(engine.resume(job)).await),
+        "Suspend" => result(call, call.ask(engine.suspend(job)).await),
         "Complete" => result(call, engine.complete(job).await),
         "Cancel" => result(call, engine.cancel(job).await),
         "GetError" => get_error(call, job).await,
@@ -163,7 +163,8 @@ fn named(remote_name: String, local_name: String, ranges: Vec<FileRange>) -> Res
 }
 
 async fn add(call: &Call<'_>, job: JobId, files: Vec<NewFile>) -> Answer {
-    call.shared.engine.add_files(job, files).await?;
+    let files = PlacedFiles::look(files).await?;
+    call.ask(call.shared.engine.add_placed_files(job, files)).await?;
     call.answer(&())
 }
 

@@ -64,7 +64,7 @@ async fn create_job(call: &Call<'_>) -> Answer {
     call.shared.receivers.check(&changes).await?;
     // The owner is who the kernel says is calling, whatever the caller says.
     let new = NewJob { display_name, job_type: Some(job_type), owner: call.peer.uid, changes, proxy_environment, umask };
-    let job = call.shared.engine.create_job(new).await?;
+    let job = call.ask(call.shared.engine.create_job(new)).await?;
     call.answer(&(path(job)?, job.to_string()))
 }
 
@@ -88,8 +88,8 @@ async fn find_job(call: &Call<'_>) -> Answer {
 
 async fn enum_jobs(call: &Call<'_>) -> Answer {
     let (flags,): (u32,) = call.arguments()?;
-    let jobs = call.shared.engine.jobs(listing(flags)?).await?;
-    call.answer(&(jobs.iter().map(record::object_path).collect::<Result<Vec<_>, _>>()?,))
+    let jobs = call.shared.engine.job_ids(listing(flags)?).await?;
+    call.answer(&(jobs.into_iter().map(path).collect::<Result<Vec<_>, _>>()?,))
 }
 
 async fn list_jobs(call: &Call<'_>) -> Answer {

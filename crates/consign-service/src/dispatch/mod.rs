@@ -28,6 +28,7 @@ mod outboxes;
 mod peer;
 mod properties;
 mod record;
+mod recorder;
 mod service_object;
 mod signal;
 
@@ -44,21 +45,22 @@ use error::{CallError, Mistake};
 use interface::{Interface, signature};
 use object::Object;
 
-use crate::face::{OWN_NAME, Peer, Shared};
+use crate::face::{OWN_NAME, Peer, Shared, Turn};
 
 /// The longest body of a call with values of any type, in bytes: they take some thirty times their
 /// length in memory. The two lists of proxies take at most a quarter of it.
 const LONGEST_VARIANT_BODY: usize = 1 << 20;
 
-/// Carries out one call; `None` where no answer is wanted.
-pub(crate) async fn answer(shared: &Shared, peer: &Peer, message: &Message) -> Option<Message> {
+/// Carries out one call; `None` where no answer is wanted. Passes `turn` on as soon as the engine has
+/// a call that many others may wait with for the same commit.
+pub(crate) async fn answer(shared: &Shared, peer: &Peer, message: &Message, turn: &Turn) -> Option<Message> {
     let header = message.header();
     let (Some(path), Some(member)) = (header.path(), header.member()) else {
         // Such a message is not taken from the socket.
         return None;
     };
     let body = message.body();
-    let call = Call { shared, peer, path: path.as_str(), member: member.as_str(), header: &header, body: &body };
+    let call = Call { shared, peer, turn, path: path.as_str(), member: member.as_str(), header: &header, body: &body };
     let answer = match carry_out(&call).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -81,6 +83,9 @@ pub(crate) async fn answer(shared: &Shared, peer: &Peer, message: &Message) -> O
 async fn carry_out(call: &Call<'_>) -> Answer {
     let header = call.header;
     for_this_side(header)?;
+    if let Some(number) = consign_wire::names::recorder_of_path(call.path) {
+        return recorder::call(call, number).await;
+    }
     let interface = find_interface(call)?;
     let Some(method) = interface.method(call.member) else {
         return Err(Mistake::UnknownMethod.because(format!("{} has no method {}", interface.name, call.member)));

@@ -13,7 +13,7 @@ use consign_wire::{
     names,
     queue::{AttemptRecord, CallRecord, CallsRecord, MessageRecord, MethodRecord, QueueRecord, from_wire, to_wire},
 };
-use zbus::Message;
+use zbus::{Message, ObjectPath};
 
 use super::{
     call::{Answer, Call},
@@ -43,6 +43,7 @@ pub(super) static INTERFACE: Interface = Interface {
             ],
             &[("message", "s")],
         ),
+        method("CreateRecorder", &[("moniker", "s")], &[("recorder", "o")]),
         method("List", &[], &[("queues", "a(sbstttttus)")]),
         method("Show", &[("queue", "s")], &[("queue", "(sbstttttus)")]),
         method(
@@ -88,6 +89,10 @@ pub(super) async fn call(call: &Call<'_>) -> Answer {
     let engine = available(call)?.engine();
     match call.member {
         "Record" => record(call).await,
+        "CreateRecorder" => {
+            let number = available(call)?.create_recorder(call.peer.number, one(call)?)?;
+            call.answer(&(ObjectPath::try_from(names::recorder_path(number))?,))
+        }
         "List" => {
             let queues: Vec<QueueRecord> = engine.queues().await.map_err(refused)?.into_iter().map(queue).collect();
             call.answer(&(queues,))
@@ -162,7 +167,8 @@ async fn record(call: &Call<'_>) -> Answer {
         calls: from_wire(calls)?,
         caller: Caller { uid: call.peer.uid, pid: call.peer.pid },
     };
-    let id = available(call)?.record(recording).await?;
+    // Messages that come close together are stored together.
+    let id = call.ask(available(call)?.record(recording)).await?;
     call.answer(&(id.to_string(),))
 }
 

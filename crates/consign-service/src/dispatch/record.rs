@@ -17,7 +17,7 @@ use super::error::{CallError, invalid};
 /// The kernel takes no longer path, in bytes.
 const LONGEST_PATH: usize = 4096;
 
-pub(super) fn object_path(view: &JobView) -> Result<OwnedObjectPath, CallError> {
+fn object_path(view: &JobView) -> Result<OwnedObjectPath, CallError> {
     Ok(ObjectPath::try_from(names::job_path(view.id))?.into())
 }
 

@@ -1,16 +1,22 @@
-//! One peer, from its handshake to its end: its calls in order, one at a time, and beside them the
+//! One peer, from its handshake to its end: its calls and their answers in order, and beside them the
 //! signals it asked for and the calls on its objects.
 
 use std::{
     io::ErrorKind,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use tokio::{net::UnixStream, sync::Notify, time::timeout};
-use zbus::message::Type;
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use tokio::{
+    net::UnixStream,
+    sync::{Notify, Semaphore, watch},
+    time::timeout,
+};
+use zbus::{Message, message::Type};
 
 use super::{
     Next, Shared,
@@ -19,8 +25,12 @@ use super::{
     outbound::Outbound,
     stream::{Ended, Incoming, Outgoing},
     subscriptions::Subscriptions,
+    turn::Turn,
 };
 use crate::dispatch;
+
+/// Calls of one peer that wait for what they changed to be stored.
+const MOST_IN_HAND: usize = 16;
 
 /// Who is at the other end.
 #[derive(Debug)]
@@ -84,7 +94,7 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
     let handshake = incoming.handshake(Handshake::new(peer.uid, shared.guid.clone()), &mut write);
     let shaken = tokio::select! {
         shaken = timeout(shared.patience.handshake, handshake) => shaken.unwrap_or(Err(Ended::HandshakeTooLong)),
-        _ = closing.wait_for(|closing| *closing) => return,
+        () = closed(&mut closing) => return,
     };
     let ended = match shaken {
         Ok(()) => {
@@ -101,6 +111,9 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
             drop(registered);
             if let Some(classes) = shared.receivers.classes() {
                 classes.peer_gone(peer.number);
+            }
+            if let Some(queues) = &shared.queues {
+                queues.peer_gone(peer.number);
             }
             let gone = shared.receivers.peer_gone(peer.number);
             if !gone.is_empty() {
@@ -123,26 +136,59 @@ pub(super) async fn serve(shared: &Shared, peer: Peer, stream: UnixStream) {
 
 async fn calls(shared: &Shared, peer: &Peer, incoming: &mut Incoming, outgoing: &Outgoing) -> Result<(), Ended> {
     let mut closing = shared.closing.subscribe();
+    let turns = Arc::new(Semaphore::new(1));
+    let mut in_hand = FuturesOrdered::new();
     loop {
-        let begins = tokio::select! {
-            biased;
-            _ = closing.wait_for(|closing| *closing) => return Ok(()),
-            begins = incoming.begins() => begins?,
+        let next = async {
+            let turn = Turn::take(&turns).await;
+            incoming.begins().await.map(|begins| begins.then_some(turn))
         };
-        if !begins {
-            return Ok(());
-        }
-        let received = incoming.message().await?;
-        match received.message.message_type() {
-            Type::MethodCall => {
-                if let Some(answer) = dispatch::answer(shared, peer, &received.message).await {
-                    outgoing.send(&answer).await?;
-                }
+        let turn = tokio::select! {
+            biased;
+            () = closed(&mut closing) => break,
+            Some(answered) = in_hand.next() => {
+                send(outgoing, answered).await?;
+                continue;
             }
+            turn = next, if in_hand.len() < MOST_IN_HAND => turn?,
+        };
+        let Some(turn) = turn else { break };
+        let mut message = pin!(incoming.message());
+        // It may have to wait for room that those in hand have.
+        let received = loop {
+            tokio::select! {
+                received = &mut message => break received?,
+                Some(answered) = in_hand.next() => send(outgoing, answered).await?,
+            }
+        };
+        match received.message.message_type() {
+            Type::MethodCall => in_hand.push_back(async move {
+                let answer = dispatch::answer(shared, peer, &received.message, &turn).await;
+                (answer, turn)
+            }),
             Type::MethodReturn | Type::Error => peer.outbound.answered(received.message),
             // Signals have no hearer here.
             Type::Signal => {}
         }
+    }
+    while let Some(answered) = in_hand.next().await {
+        send(outgoing, answered).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the face takes no more calls.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without its sender the face has ended, too.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// Sends an answer. A call that did not pass its turn on does so only now: so there are never many
+/// long answers of one peer.
+async fn send(outgoing: &Outgoing, (answer, _turn): (Option<Message>, Turn)) -> Result<(), Ended> {
+    match answer {
+        Some(answer) => outgoing.send(&answer).await,
+        None => Ok(()),
     }
 }
 

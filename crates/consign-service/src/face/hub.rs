@@ -101,5 +101,5 @@ pub(crate) async fn distribute_queue_events(mut events: Receiver<QueueEvent>, ma
 
 /// `None` once the engine has ended.
 async fn live_jobs(engine: &Engine) -> Option<BTreeSet<JobId>> {
-    Some(engine.jobs(Listing::Live).await.ok()?.into_iter().map(|view| view.id).collect())
+    Some(engine.job_ids(Listing::Live).await.ok()?.into_iter().collect())
 }

@@ -15,6 +15,7 @@ mod mailbox;
 mod outbound;
 mod stream;
 mod subscriptions;
+mod turn;
 
 use std::{
     fmt,
@@ -44,6 +45,7 @@ pub(crate) use mailbox::News;
 use mailbox::Next;
 pub(crate) use outbound::{NoAnswer, Outbound};
 pub(crate) use subscriptions::{LONGEST_RULE, MOST_RULES, RuleError};
+pub(crate) use turn::Turn;
 
 /// This side's unique name.
 pub(crate) const OWN_NAME: &str = ":1.0";

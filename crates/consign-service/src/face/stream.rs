@@ -16,7 +16,7 @@ use super::{
     head::{HEAD, HeadError, LONGEST, message_length},
 };
 
-/// Messages up to this size are taken without asking; one connection holds one at a time.
+/// Messages up to this size are taken without asking; one connection holds a few at a time.
 const SMALL: usize = 64 << 10;
 
 /// What all longer messages together may hold, in units of [`SMALL`]: 64 MiB.

@@ -141,6 +141,25 @@ impl Catalogue {
         Ok(queue_of(&file))
     }
 
+    /// The interfaces of a class on which calls are queued.
+    ///
+    /// # Errors
+    /// `REGDB_E_CLASSNOTREG`, `COMQC_E_NO_QUEUEABLE_INTERFACES`.
+    pub(crate) fn queued_interfaces(&self, class: Guid) -> Result<Vec<Arc<Interface>>, Failure> {
+        if self.file(class).is_none() {
+            return Err(Failure::refused(common::REGDB_E_CLASSNOTREG, format!("no class {class} is registered")));
+        }
+        let contents = self.contents();
+        let stored = contents.components.get(&class).map(|component| component.stored.interfaces.as_slice()).unwrap_or_default();
+        let queued = stored.iter().filter(|interface| interface.queued);
+        let interfaces: Vec<_> = queued.filter_map(|interface| contents.interfaces.get(&interface.iid).cloned()).collect();
+        if interfaces.is_empty() {
+            let sentence = format!("the class {class} has no interface on which calls are queued");
+            return Err(Failure::refused(common::COMQC_E_NO_QUEUEABLE_INTERFACES, sentence));
+        }
+        Ok(interfaces)
+    }
+
     /// What the engine wants to know of a class.
     pub(crate) fn component(&self, class: Guid) -> Option<Component> {
         let file = self.file(class)?;

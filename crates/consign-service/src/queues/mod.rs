@@ -7,6 +7,7 @@ mod catalogue;
 mod import;
 mod outboxes;
 mod players;
+mod recorders;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,12 +22,16 @@ use crate::classes::Classes;
 use catalogue::Catalogue;
 use outboxes::Outboxes;
 use players::Players;
+use recorders::Recorders;
+
+pub(crate) use recorders::Recorded;
 
 /// The queues of a service.
 pub struct Queues {
     engine: Engine,
     catalogue: Arc<Catalogue>,
     outboxes: Arc<Outboxes>,
+    recorders: Recorders,
 }
 
 /// How a message is to be kept.
@@ -63,7 +68,7 @@ impl Queues {
             engine.catalogue().await.map_err(refused)?.into_iter().partition(|(key, _)| key.starts_with(outboxes::KEY));
         catalogue.load(entries);
         let outboxes = Outboxes::open(engine.clone(), Arc::clone(&catalogue), &of_outboxes, paths.wake_socket());
-        Ok(Arc::new(Self { engine, catalogue, outboxes }))
+        Ok(Arc::new(Self { engine, catalogue, outboxes, recorders: Recorders::default() }))
     }
 
     /// The engine, for what concerns queues and messages alone.
@@ -107,7 +112,7 @@ impl Queues {
     }
 
     /// Plays nothing more, waits `grace` for what is being played, and closes the store.
-    pub(crate) async fn stop(&self, grace: Duration) {
+    pub async fn stop(&self, grace: Duration) {
         self.outboxes.stop();
         self.engine.stop(grace).await;
     }

@@ -184,7 +184,7 @@ fn mistakes_have_the_names_that_dbus_gives_them() {
             ("UnknownInterface", message(manager, names::JOB, "Resume", "")),
             ("UnknownInterface", message("/", names::MANAGER, "EnumJobs", "u")),
             ("UnknownMethod", message(manager, names::MANAGER, "Explode", "")),
-            ("UnknownMethod", Message::method_call(manager, "Resume").build(&()).unwrap()),
+            ("UnknownMethod", Message::method_call(manager, "Suspend").build(&()).unwrap()),
             ("InvalidArgs", message(manager, names::MANAGER, "EnumJobs", "")),
             ("InvalidArgs", message(manager, names::MANAGER, "EnumJobs", "s")),
             ("InvalidArgs", message(&job, names::JOB, "Resume", "u")),
@@ -322,5 +322,52 @@ fn a_job_lives_its_life_through_the_face() {
         let reply = call(&client, manager, names::MANAGER, "EnumJobs", &(names::ENUM_FINISHED,)).await.unwrap();
         assert_eq!(reply.body().deserialize::<(Vec<zbus::OwnedObjectPath>,)>().unwrap().0.len(), 1);
         assert_eq!(property(&client, manager, names::SERVICE, "ProcessId").await, Variant::from(service.pid()));
+    });
+}
+
+#[test]
+fn calls_that_nobody_waits_for_take_effect_in_their_order() {
+    let service = Service::start();
+    within_limit(async {
+        use futures_util::StreamExt as _;
+        let client = service.client().await;
+        let create = ("pipelined", 0_u32, BTreeMap::<&str, Variant<'_>>::new());
+        let reply = call(&client, names::MANAGER_PATH, names::MANAGER, "CreateJob", &create).await.unwrap();
+        let (path, _): (zbus::OwnedObjectPath, String) = reply.body().deserialize().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let of_job = |member: &'static str| Message::method_call(path.as_str(), member).interface(names::JOB);
+        let mut calls = Vec::new();
+        let mut expected = Vec::new();
+        for round in 1..=50_u32 {
+            let local = folder.path().join(round.to_string());
+            calls.push(of_job("AddFile").build(&("http://127.0.0.1:9/file", local.to_str().unwrap())).unwrap());
+            calls.push(of_job("Resume").build(&()).unwrap());
+            calls.push(of_job("Suspend").build(&()).unwrap());
+            calls.push(of_job("EnumFiles").build(&(0_u32, 500_u32)).unwrap());
+            calls.push(of_job("AddFile").build(&("http://127.0.0.1:9/file", "not absolute")).unwrap());
+            expected.push(round as usize);
+        }
+        let mut stream = zbus::MessageStream::from(&client);
+        let send = async {
+            for call in &calls {
+                client.send(call).await.unwrap();
+            }
+        };
+        let receive = async {
+            let (mut serials, mut counts, mut refused) = (Vec::new(), Vec::new(), 0);
+            while serials.len() < calls.len() {
+                let reply = stream.next().await.unwrap().unwrap();
+                serials.push(reply.header().reply_serial().unwrap());
+                refused += usize::from(reply.message_type() == zbus::message::Type::Error);
+                if let Ok((files,)) = reply.body().deserialize::<(Vec<consign_wire::FileRecord>,)>() {
+                    counts.push(files.len());
+                }
+            }
+            (serials, counts, refused)
+        };
+        let ((), (serials, counts, refused)) = futures_util::join!(send, receive);
+        assert_eq!(serials, calls.iter().map(|call| call.primary_header().serial_num()).collect::<Vec<_>>());
+        assert_eq!((counts, refused), (expected, 50));
+        assert_eq!(property(&client, path.as_str(), names::JOB, "StateName").await, Variant::from("suspended"));
     });
 }

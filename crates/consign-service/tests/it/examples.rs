@@ -92,3 +92,18 @@ fn notify_class() {
     assert!(output.status.success(), "{output:?}");
     eventually("the second server", || bench.service.log().matches("exit status 0").count() == 2);
 }
+
+#[test]
+fn shipment() {
+    let Some(bench) = Bench::new() else { return };
+    let script = format!("{}/../../examples/python/shipment.py", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(bench.interpreter.path());
+    command.args([&script, "book", "7", "8"]).current_dir(bench.folder.path()).stdin(Stdio::null());
+    let output = command.env("CONSIGN_SOCKET", bench.service.paths.socket()).env_remove("CONSIGN_ACTIVATION_TOKEN").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let message = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    // The program has ended; it is started again as the component.
+    let shipped = || fs::read_to_string(bench.folder.path().join("book")).ok();
+    eventually("the orders to be shipped", || shipped().is_some());
+    assert_eq!(shipped().unwrap(), format!("order 7, message {message}, attempt 1\norder 8, message {message}, attempt 1\n"));
+}

@@ -5,6 +5,7 @@ mod distrust;
 mod examples;
 mod limits;
 mod process;
+mod queues;
 mod signals;
 mod support;
 mod tools;

@@ -1,23 +1,25 @@
 //! The calls, one for one.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
-use consign_bits::{Failure, JobId, JobState, NotifyFlags, Priority, ProxySettings, SecurityFlags, bits};
+use consign_bits::{ErrorContext, Failure, JobId, JobState, NotifyFlags, Priority, bits};
 use consign_core::{
     Guid, Hresult,
     common::{E_INVALIDARG, S_OK},
 };
 
 use super::{
-    api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewFile, NewJob},
-    entry::{Activity, Core, Entry},
-    handle::{Command, Reply},
+    api::{Change, Due, EngineStatus, FileView, JobEvent, JobView, Listing, NewJob},
+    entry::{Core, Entry},
+    handle::{Command, PlacedFiles, Reply},
     intake,
+    lazy::Lazy,
+    record,
     service::{Service, ending, not_found},
     view,
 };
 use crate::{
-    files::Place,
+    fetch::JobContext,
     machine::{self, Choices, Event, State},
 };
 
@@ -44,8 +46,11 @@ impl Service {
             }),
             Command::Validate(job, file, validity, reply) => self.answer(reply, |service| service.validate(job, file, validity)),
             Command::Job(job, reply) => self.read(reply, move |service| service.job(job)),
-            Command::Files(job, start, count, reply) => self.read(reply, move |service| service.files(job, start, count)),
+            Command::Files(job, start, count, reply) => self.read_files(job, start, count, reply),
             Command::Jobs(listing, page, reply) => self.read(reply, move |service| Ok(service.list(listing, page))),
+            Command::JobIds(listing, reply) => {
+                self.read(reply, move |service| Ok(service.listed(listing).map(|entry| entry.core.id).collect()))
+            }
             Command::Find(text, reply) => self.read(reply, move |service| service.find(&text)),
             Command::Status(reply) => self.read(reply, |service| Ok(service.status())),
             Command::StopTelling(reply) => self.answer(reply, |service| {
@@ -77,6 +82,26 @@ impl Service {
         }
         self.batch.reads.push(Box::new(move |service| {
             let _ = reply.send(look(service));
+        }));
+    }
+
+    /// The files of a job that has ended are in the store alone: who wants them waits for it, and nobody
+    /// else.
+    fn read_files(&mut self, id: JobId, start: u32, count: u32, reply: Reply<Vec<FileView>>) {
+        if self.closing.is_some() {
+            let _ = reply.send(Err(ending()));
+            return;
+        }
+        self.batch.reads.push(Box::new(move |service| {
+            if service.jobs.get(&id).is_none_or(|entry| entry.past.is_none()) {
+                let _ = reply.send(service.files(id, start, count));
+                return;
+            }
+            let stored = service.store.read(move |connection| record::files(connection, id, start, count));
+            tokio::spawn(async move {
+                let files = stored.await.map_err(|error| Failure::new(error.code(), ErrorContext::GeneralQueueManager, error.to_string()));
+                let _ = reply.send(files.map(|files| files.iter().map(|(number, file)| view::file(*number, file)).collect()));
+            });
         }));
     }
 
@@ -132,35 +157,27 @@ impl Service {
             id,
             sequence,
             owner: new.owner,
-            display_name: new.display_name,
-            description: String::new(),
+            display_name: new.display_name.into(),
+            description: Box::default(),
             priority: Priority::Normal,
             notify_flags: NotifyFlags::default(),
-            proxy: ProxySettings::default(),
-            proxy_environment: intake::proxy_environment(&new.proxy_environment),
-            security_flags: SecurityFlags::default(),
-            notification_class: None,
-            command_line: None,
+            context: Arc::new(JobContext { proxy_environment: intake::proxy_environment(&new.proxy_environment), ..JobContext::default() }),
             notification_interval: DEFAULT_NOTIFICATION_INTERVAL,
-            tell_again: None,
-            modification_due: None,
             umask: new.umask.unwrap_or(DEFAULT_UMASK) & 0o777,
             created: now.wall,
             modified: now.wall,
             active: now.monotonic,
-            ended: None,
-            error_file: None,
-            error_at: consign_core::Timestamp::default(),
             cleanup_pending: false,
             machine: machine::Job::new(job_type, choices),
             turn: 0,
+            rare: Lazy::default(),
         };
         for change in new.changes {
             intake::change(&mut core, change, &self.settings)?;
         }
-        let mut entry =
-            Box::new(Entry { core, files: Vec::new(), notices: std::collections::VecDeque::new(), activity: Activity::default() });
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        core.context = self.shared_context(core.context);
+        let mut entry = Box::new(Entry::at_rest(core, Vec::new()));
+        self.index.place(&entry.core, &mut entry.keys);
         self.order.insert(sequence, id);
         self.jobs.insert(id, entry);
         self.batch.added.insert(id);
@@ -169,7 +186,13 @@ impl Service {
         Ok(id)
     }
 
-    fn add_files(&mut self, id: JobId, new: Vec<(NewFile, Place)>) -> Result<(), Failure> {
+    /// Jobs that are made one after the other have mostly the same: they share one copy.
+    fn shared_context(&self, context: Arc<JobContext>) -> Arc<JobContext> {
+        let newest = self.order.last_key_value().and_then(|(_, id)| self.jobs.get(id));
+        newest.map(|entry| &entry.core.context).filter(|known| ***known == *context).map_or(context, Arc::clone)
+    }
+
+    fn add_files(&mut self, id: JobId, PlacedFiles(new): PlacedFiles) -> Result<(), Failure> {
         let entry = self.jobs.get(&id).ok_or_else(not_found)?;
         let exempt = self.exempt(entry.core.owner);
         let most = self.settings.limits.files_per_job as usize;
@@ -191,7 +214,7 @@ impl Service {
         self.step(id, Event::FilesAdded(count))?;
         if let Some(entry) = self.jobs.get_mut(&id) {
             let first = u32::try_from(entry.files.len()).unwrap_or(u32::MAX);
-            entry.files.extend(files.into_iter().map(std::sync::Arc::new));
+            entry.files.extend(files.into_iter().map(Arc::new));
             self.batch.files.extend((first..first.saturating_add(count)).map(|index| (id, index)));
             if entry.core.machine.running().is_some() {
                 self.make_hungry(id);
@@ -210,14 +233,16 @@ impl Service {
         if let Some(entry) = self.jobs.get_mut(&id) {
             // The machine has the choices, and more that is newer than this copy.
             let (modified, active) = (entry.core.modified, entry.core.active);
-            let receivers = |core: &Core| (core.notify_flags, core.notification_class, core.command_line.clone());
+            let receivers = |core: &Core| (core.notify_flags, core.rare.notification_class, core.rare.command_line.clone());
             let same_receivers = receivers(&entry.core) == receivers(&core);
             if entry.core.notification_interval != core.notification_interval {
-                core.modification_due = None;
+                if core.rare.modification_due.is_some() {
+                    core.rare.modification_due = None;
+                }
                 self.to_tell.insert(id);
             }
-            entry.core = Core { machine: entry.core.machine.clone(), modified, active, ended: entry.core.ended, ..core };
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            entry.core = Core { machine: entry.core.machine.clone(), modified, active, ..core };
+            self.index.place(&entry.core, &mut entry.keys);
             self.batch.cores.insert(id);
             if !same_receivers {
                 self.tell_now(id);
@@ -237,12 +262,16 @@ impl Service {
         Ok(numbered.map(|(index, file)| view::file(index, file)).collect())
     }
 
+    fn listed(&self, listing: Listing) -> impl Iterator<Item = &Entry> {
+        let all = self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref));
+        all.filter(move |entry| listing == Listing::All || !entry.core.is_final())
+    }
+
     fn list(&self, listing: Listing, page: Range<usize>) -> (Vec<JobView>, usize) {
         let before = self.background_job();
-        let all = self.order.values().filter_map(|id| self.jobs.get(id));
         let mut total = 0;
         let mut views = Vec::new();
-        for entry in all.filter(|entry| listing == Listing::All || !entry.core.is_final()) {
+        for entry in self.listed(listing) {
             if page.contains(&total) {
                 views.push(view::job(entry, before));
             }
@@ -254,7 +283,7 @@ impl Service {
     /// The background job whose turn it is.
     fn background_job(&self) -> Option<(JobId, &str)> {
         let (_, id) = self.index.running.range((Priority::High, JobId::new(Guid::NULL))..).next()?;
-        Some((*id, self.jobs.get(id)?.core.display_name.as_str()))
+        Some((*id, &*self.jobs.get(id)?.core.display_name))
     }
 
     fn find(&self, text: &str) -> Result<JobId, Failure> {
@@ -266,7 +295,7 @@ impl Service {
         for live in [true, false] {
             let fits = |entry: &&Entry| {
                 entry.core.is_final() != live
-                    && (entry.core.display_name == text || by_id && begins_with(entry.core.id.guid().as_bytes(), wanted.as_bytes()))
+                    && (*entry.core.display_name == *text || by_id && begins_with(entry.core.id.guid().as_bytes(), wanted.as_bytes()))
             };
             let found: Vec<&Entry> =
                 self.order.values().filter_map(|id| self.jobs.get(id).map(AsRef::as_ref)).filter(fits).take(6).collect();

@@ -1,12 +1,16 @@
 //! Effects: notes what decisions ask for, lets the scheduler decide, and starts fetches.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64},
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use consign_bits::{ErrorContext, Failure, JobId, Priority};
 use consign_core::{Guid, common::E_UNEXPECTED};
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,7 +23,7 @@ use super::{
     service::Service,
 };
 use crate::{
-    fetch::{FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
+    fetch::{Checkpoint, FetchFailure, FileFacts, FileTask, Observer, Outcome, Retry},
     machine::{Action, Attempt, Event, Notification, State},
 };
 
@@ -204,16 +208,16 @@ impl Service {
         file.meter = Some(Arc::clone(&position));
         file.stage = Stage::Begun;
         let task = FileTask {
-            url: file.url.clone(),
+            url: file.url.to_string(),
             place: file.place.clone(),
-            temporary_name: file.temporary_name.clone(),
-            ranges: file.ranges.clone(),
-            checksum: file.checksum.clone(),
-            checkpoint: file.checkpoint.clone(),
+            temporary_name: (*file.temporary_name).into(),
+            ranges: file.ranges.to_vec(),
+            checksum: file.checksum.as_deref().cloned(),
+            checkpoint: Checkpoint::clone(&file.checkpoint),
         };
-        let checkpoint = file.checkpoint.clone();
+        let checkpoint = Checkpoint::clone(&file.checkpoint);
         let synced = AtomicU64::new(file.checkpoint.synced);
-        let context = Arc::new(entry.context());
+        let context = Arc::clone(&entry.core.context);
         let observer: Arc<dyn Observer> = Arc::new(Meter {
             job: id,
             attempt,
@@ -227,11 +231,11 @@ impl Service {
         entry.activity.fetching += 1;
         self.fetches += 1;
         let (fetcher, stop, reports) = (self.fetcher.clone(), entry.activity.stop.clone().unwrap_or_default(), self.reports.clone());
-        let fetch = self.transfers.spawn(async move { fetcher.fetch(task, context, observer, stop).await });
         self.transfers.spawn(async move {
+            let fetch = AssertUnwindSafe(fetcher.fetch(task, context, observer, stop)).catch_unwind();
             // Whatever happens to the fetch, its end is told, once.
-            let outcome = fetch.await.unwrap_or_else(|error| {
-                tracing::error!(%error, "a fetch broke down");
+            let outcome = fetch.await.unwrap_or_else(|_| {
+                tracing::error!("a fetch broke down");
                 let failure =
                     Failure::new(E_UNEXPECTED, ErrorContext::GeneralQueueManager, "the fetch broke down: this is a fault of the service");
                 Outcome::Failed(FetchFailure { failure, retry: Retry::After(None), checkpoint, redirect: None })
@@ -256,7 +260,7 @@ impl Service {
         self.probing = Some(id);
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let url = entry.files[index].url.clone();
-        let context = entry.context();
+        let context = Arc::clone(&entry.core.context);
         let (fetcher, reports, stop) = (self.fetcher.clone(), self.reports.clone(), entry.activity.stop.clone().unwrap_or_default());
         self.transfers.spawn(async move {
             // A server that does not answer this will be heard of when the file's turn comes.

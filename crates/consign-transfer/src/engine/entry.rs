@@ -2,25 +2,27 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    ffi::OsString,
+    ffi::OsStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
 };
 
-use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, ProxySettings, SecurityFlags};
+use consign_bits::{Checksum, FileRange, JobId, LENGTH_TO_EOF, NotifyFlags, Priority, RangeSupport};
 use consign_core::{Guid, Timestamp, clock::Monotonic};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     api::JobProgress,
+    index::Keys,
+    lazy::{Empty, Lazy},
     notice::{CommandLine, Notice, ObjectId},
     notify::{Call, Validity},
 };
 use crate::{
-    fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment},
+    fetch::{Checkpoint, FileFacts, JobContext},
     files::Place,
     machine,
 };
@@ -31,10 +33,23 @@ pub(super) struct Entry {
     pub(super) core: Core,
     /// Shared with changes that are being stored and with work under way, until one is changed.
     pub(super) files: Vec<Arc<FileEntry>>,
+    /// Of a job that has ended, instead of its files: those are in the store alone.
+    pub(super) past: Option<Box<Past>>,
     /// What has to be told and nobody has heard yet, the oldest first. Stored.
-    pub(super) notices: VecDeque<Notice>,
+    pub(super) notices: Lazy<VecDeque<Notice>>,
     /// What is under way for it. Nothing of this survives a restart, or needs to.
-    pub(super) activity: Activity,
+    pub(super) activity: Lazy<Activity>,
+    /// The keys under which it stands in the index.
+    pub(super) keys: Keys,
+}
+
+/// What is shown of the files of a job that has ended.
+#[derive(Debug)]
+pub(super) struct Past {
+    bytes_total: Option<u64>,
+    bytes_transferred: u64,
+    /// The one that the last failure was about.
+    error_file: Option<Arc<FileEntry>>,
 }
 
 /// A job without its files: small enough to be copied before it is changed.
@@ -44,50 +59,57 @@ pub(super) struct Core {
     /// The order in which jobs were made.
     pub(super) sequence: i64,
     pub(super) owner: u32,
-    pub(super) display_name: String,
-    pub(super) description: String,
+    pub(super) display_name: Box<str>,
+    pub(super) description: Box<str>,
     pub(super) priority: Priority,
     pub(super) notify_flags: NotifyFlags,
-    pub(super) proxy: ProxySettings,
-    pub(super) proxy_environment: ProxyEnvironment,
-    pub(super) security_flags: SecurityFlags,
-    /// The class whose objects are told where no object is.
-    pub(super) notification_class: Option<Guid>,
-    /// What is run where nobody else has heard.
-    pub(super) command_line: Option<CommandLine>,
+    /// What all fetches of the job have in common; most jobs share it.
+    pub(super) context: Arc<JobContext>,
     /// Between two `JobModification`, in milliseconds.
     pub(super) notification_interval: u32,
-    /// When notices are tried again. Not stored: a new process tries at once.
-    pub(super) tell_again: Option<Monotonic>,
-    /// When a modification may be told that came too soon after the last one.
-    pub(super) modification_due: Option<Monotonic>,
     /// Of the application that made the job.
     pub(super) umask: u32,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
     /// The same on the clock that can be waited for.
     pub(super) active: Monotonic,
-    /// When it became final.
-    pub(super) ended: Option<Timestamp>,
-    /// The file that the last failure was about.
-    pub(super) error_file: Option<u32>,
-    pub(super) error_at: Timestamp,
     /// Temporary files of a cancelled job may still be there.
     pub(super) cleanup_pending: bool,
     pub(super) machine: machine::Job,
     /// Its place among equal jobs: the lowest has waited longest.
     pub(super) turn: u64,
+    pub(super) rare: Lazy<Rare>,
 }
 
-/// One file.
+/// What most jobs have none of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    /// The class whose objects are told where no object is.
+    pub(super) notification_class: Option<Guid>,
+    /// What is run where nobody else has heard.
+    pub(super) command_line: Option<CommandLine>,
+    /// When notices are tried again. Not stored: a new process tries at once.
+    pub(super) tell_again: Option<Monotonic>,
+    /// When a modification may be told that came too soon after the last one.
+    pub(super) modification_due: Option<Monotonic>,
+    /// When it became final.
+    pub(super) ended: Option<Timestamp>,
+    /// The file that the last failure was about.
+    pub(super) error_file: Option<u32>,
+    /// When that was; the beginning of the calendar where there was none.
+    pub(super) error_at: Timestamp,
+}
+
+/// One file. There may be millions at rest: what few of them have, or only while they are fetched, is
+/// not kept in place.
 #[derive(Clone, Debug)]
 pub(super) struct FileEntry {
-    pub(super) url: String,
+    pub(super) url: Box<str>,
     pub(super) place: Place,
-    pub(super) temporary_name: OsString,
-    pub(super) ranges: Vec<FileRange>,
-    pub(super) checksum: Option<Checksum>,
-    pub(super) checkpoint: Checkpoint,
+    pub(super) temporary_name: Box<OsStr>,
+    pub(super) ranges: Box<[FileRange]>,
+    pub(super) checksum: Option<Box<Checksum>>,
+    pub(super) checkpoint: Lazy<Checkpoint>,
     pub(super) stage: Stage,
     /// What its owner said of it.
     pub(super) validity: Option<Validity>,
@@ -149,8 +171,6 @@ pub(super) struct Activity {
     pub(super) done_at_tick: Option<u32>,
     /// Bytes that were last told to subscribers.
     pub(super) told: u64,
-    /// The keys under which it stands in the index.
-    pub(super) keys: super::index::Keys,
 }
 
 /// A notice that nobody has heard.
@@ -180,19 +200,15 @@ pub(super) enum Afterwards {
 }
 
 impl Entry {
+    /// A job of which nothing is under way and nothing has to be told.
+    pub(super) fn at_rest(core: Core, files: Vec<Arc<FileEntry>>) -> Self {
+        Self { core, files, past: None, notices: Lazy::default(), activity: Lazy::default(), keys: Keys::default() }
+    }
+
     /// Whether nothing is under way for the job.
     pub(super) fn is_quiet(&self) -> bool {
         let activity = &self.activity;
         !self.core.cleanup_pending && activity.fetching == 0 && activity.waiting.is_empty() && activity.call.is_none()
-    }
-
-    /// What all fetches of the job have in common.
-    pub(super) fn context(&self) -> JobContext {
-        JobContext {
-            proxy: self.core.proxy.clone(),
-            proxy_environment: self.core.proxy_environment.clone(),
-            security: self.core.security_flags,
-        }
     }
 
     /// Fetches that still move bytes.
@@ -209,6 +225,26 @@ impl Entry {
             && self.files.iter().skip(self.activity.cursor).all(|file| file.is_done())
     }
 
+    /// Lets go of the files of a job that has ended, when there is nothing to do with them any more and
+    /// all that is known of them is stored.
+    pub(super) fn put_away(&mut self) {
+        let needed = !self.core.is_final() || self.core.cleanup_pending || self.activity.fetching > 0;
+        if needed || self.files.is_empty() || self.files.iter().any(|file| file.answered.is_some() || file.starts_anew()) {
+            return;
+        }
+        let JobProgress { bytes_total, bytes_transferred, .. } = self.progress();
+        let error_file = self.core.rare.error_file.and_then(|number| self.files.get(number as usize)).cloned();
+        self.past = Some(Box::new(Past { bytes_total, bytes_transferred, error_file }));
+        self.files = Vec::new();
+    }
+
+    /// The file that the last failure was about.
+    pub(super) fn error_file(&self) -> Option<(u32, &FileEntry)> {
+        let number = self.core.rare.error_file?;
+        let file = self.past.as_ref().map_or_else(|| self.files.get(number as usize), |past| past.error_file.as_ref());
+        file.map(|file| (number, &**file))
+    }
+
     /// A file, to be changed.
     pub(super) fn file_mut(&mut self, index: u32) -> Option<&mut FileEntry> {
         self.files.get_mut(index as usize).map(Arc::make_mut)
@@ -221,6 +257,9 @@ impl Entry {
             files_total: self.core.machine.files_total,
             files_transferred: self.core.machine.files_transferred,
         };
+        if let Some(past) = &self.past {
+            (progress.bytes_total, progress.bytes_transferred) = (past.bytes_total, past.bytes_transferred);
+        }
         for file in &self.files {
             progress.bytes_total = progress.bytes_total.zip(file.total()).map(|(sum, total)| sum.saturating_add(total));
             progress.bytes_transferred = progress.bytes_transferred.saturating_add(file.position());
@@ -259,9 +298,14 @@ impl FileEntry {
         matches!(self.stage, Stage::Transferred | Stage::Named)
     }
 
+    /// Whether an interruption costs all that was fetched of it.
+    pub(super) fn starts_anew(&self) -> bool {
+        self.stage == Stage::Begun && self.facts().ranges == RangeSupport::No
+    }
+
     /// What was fetched counts for nothing any more. Its bytes are overwritten.
     pub(super) fn forget(&mut self) {
-        (self.stage, self.checkpoint, self.answered) = (Stage::Waiting, Checkpoint::default(), None);
+        (self.stage, self.checkpoint, self.answered) = (Stage::Waiting, Lazy::default(), None);
     }
 
     /// What becomes the file's modification time: the server's, where it told one.
@@ -276,5 +320,33 @@ impl FileEntry {
             }
             Err(_) => httpdate::parse_http_date(text).ok(),
         }
+    }
+}
+
+impl Empty for VecDeque<Notice> {
+    fn empty() -> &'static Self {
+        static EMPTY: VecDeque<Notice> = VecDeque::new();
+        &EMPTY
+    }
+}
+
+impl Empty for Checkpoint {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Checkpoint> = LazyLock::new(Checkpoint::default);
+        &EMPTY
+    }
+}
+
+impl Empty for Activity {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Activity> = LazyLock::new(Activity::default);
+        &EMPTY
+    }
+}
+
+impl Empty for Rare {
+    fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Rare> = LazyLock::new(Rare::default);
+        &EMPTY
     }
 }

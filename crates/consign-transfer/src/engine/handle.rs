@@ -36,13 +36,34 @@ pub struct EngineOptions {
     pub receivers: Arc<dyn Receivers>,
 }
 
+/// Files whose local names were found good.
+#[derive(Debug)]
+pub struct PlacedFiles(pub(super) Vec<(NewFile, Place)>);
+
+impl PlacedFiles {
+    /// Looks at the folders.
+    ///
+    /// # Errors
+    /// Those of [`Engine::add_files`] that are about local names.
+    pub async fn look(files: Vec<NewFile>) -> Result<Self, Failure> {
+        // Folders may be slow to answer, or never answer: the engine's thread does not wait for them.
+        let look = tokio::task::spawn_blocking(|| {
+            let mut known = std::collections::HashMap::new();
+            let look = |file: NewFile| Place::check_with(&file.local_name, &mut known).map(|place| (file, place));
+            files.into_iter().map(look).collect::<Result<Vec<_>, _>>()
+        });
+        let files = look.await.map_err(|_| Failure::refused(common::E_UNEXPECTED, "the folders could not be looked at"))??;
+        Ok(Self(files))
+    }
+}
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
 /// The calls, one for one.
 #[derive(Debug)]
 pub(super) enum Command {
     Create(NewJob, Reply<JobId>),
-    AddFiles(JobId, Vec<(NewFile, Place)>, Reply<()>),
+    AddFiles(JobId, PlacedFiles, Reply<()>),
     Change(JobId, Vec<Change>, Reply<()>),
     Resume(JobId, Reply<Hresult>),
     Suspend(JobId, Reply<Hresult>),
@@ -54,6 +75,7 @@ pub(super) enum Command {
     Job(JobId, Reply<JobView>),
     Files(JobId, u32, u32, Reply<Vec<FileView>>),
     Jobs(Listing, Range<usize>, Reply<(Vec<JobView>, usize)>),
+    JobIds(Listing, Reply<Vec<JobId>>),
     Find(String, Reply<JobId>),
     Status(Reply<EngineStatus>),
     StopTelling(Reply<()>),
@@ -90,13 +112,15 @@ impl Engine {
     /// `BG_E_TOO_MANY_RANGES_IN_FILE`, `BG_E_INVALID_RANGE`, `BG_E_OVERLAPPING_RANGES`,
     /// `BG_E_INVALID_STATE` (final).
     pub async fn add_files(&self, job: JobId, files: Vec<NewFile>) -> Result<(), Failure> {
-        // Folders may be slow to answer, or never answer: the engine's thread does not wait for them.
-        let look = tokio::task::spawn_blocking(|| {
-            let mut known = std::collections::HashMap::new();
-            let look = |file: NewFile| Place::check_with(&file.local_name, &mut known).map(|place| (file, place));
-            files.into_iter().map(look).collect::<Result<Vec<_>, _>>()
-        });
-        let files = look.await.map_err(|_| Failure::refused(common::E_UNEXPECTED, "the folders could not be looked at"))??;
+        let files = PlacedFiles::look(files).await?;
+        self.add_placed_files(job, files).await
+    }
+
+    /// [`Engine::add_files`] of files whose folders were looked at already.
+    ///
+    /// # Errors
+    /// Those of [`Engine::add_files`].
+    pub async fn add_placed_files(&self, job: JobId, files: PlacedFiles) -> Result<(), Failure> {
         self.call(|reply| Command::AddFiles(job, files, reply)).await
     }
 
@@ -201,6 +225,14 @@ impl Engine {
     /// Only when the engine has ended.
     pub async fn page_of_jobs(&self, listing: Listing, page: Range<usize>) -> Result<(Vec<JobView>, usize), Failure> {
         self.call(|reply| Command::Jobs(listing, page, reply)).await
+    }
+
+    /// Those of [`Engine::jobs`], by their ids alone.
+    ///
+    /// # Errors
+    /// Only when the engine has ended.
+    pub async fn job_ids(&self, listing: Listing) -> Result<Vec<JobId>, Failure> {
+        self.call(|reply| Command::JobIds(listing, reply)).await
     }
 
     /// The job with this id, with an id that begins so, or with this display name, live ones

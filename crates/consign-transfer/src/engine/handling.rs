@@ -67,7 +67,7 @@ fn is_of_size(file: &FileEntry) -> bool {
 }
 
 fn gone(file: &FileEntry) -> Failure {
-    let path = file.place.folder.join(&file.temporary_name);
+    let path = file.place.folder.join(&*file.temporary_name);
     let sentence = format!("the temporary file {} is gone; resume the job to fetch it again", path.display());
     Failure::new(ERROR_FILE_NOT_FOUND, ErrorContext::LocalFile, sentence)
 }
@@ -81,7 +81,7 @@ fn delete<'a>(files: impl Iterator<Item = &'a FileEntry>) -> bool {
     let mut all_deleted = true;
     for file in files {
         if let Err(failure) = discard_one(&file.place, &file.temporary_name) {
-            let path = file.place.folder.join(&file.temporary_name);
+            let path = file.place.folder.join(&*file.temporary_name);
             tracing::warn!(file = %path.display(), %failure, "a temporary file could not be deleted");
             all_deleted = false;
         }

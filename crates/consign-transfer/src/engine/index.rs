@@ -39,7 +39,6 @@ pub(super) struct Keys {
     running: Option<Priority>,
     ended: Option<i64>,
     state: Option<JobState>,
-    owner: Option<u32>,
 }
 
 impl Keys {
@@ -48,12 +47,11 @@ impl Keys {
         let deadline = core.machine.deadline().map(|(at, _)| at);
         let queued = matches!(core.machine.state, State::Queued).then_some((core.priority, core.turn));
         Self {
-            deadline: deadline.into_iter().chain(scavenged).chain(core.tell_again).chain(core.modification_due).min(),
+            deadline: deadline.into_iter().chain(scavenged).chain(core.rare.tell_again).chain(core.rare.modification_due).min(),
             queued,
             running: core.machine.running().map(|_| core.priority),
-            ended: core.ended.map(consign_core::Timestamp::as_millis),
+            ended: core.rare.ended.map(consign_core::Timestamp::as_millis),
             state: (!core.machine.is_final()).then(|| core.machine.shown_state()),
-            owner: (!core.machine.is_final()).then_some(core.owner),
         }
     }
 }
@@ -63,14 +61,15 @@ impl Index {
     pub(super) fn place(&mut self, core: &Core, keys: &mut Keys) {
         let wanted = Keys::of(core, self.inactivity);
         if *keys != wanted {
-            self.remove(core.id, keys);
-            self.insert(core.id, &wanted);
+            self.remove(core, keys);
+            self.insert(core, &wanted);
             *keys = wanted;
         }
     }
 
     /// Forgets a job.
-    pub(super) fn remove(&mut self, id: JobId, keys: &Keys) {
+    pub(super) fn remove(&mut self, core: &Core, keys: &Keys) {
+        let id = core.id;
         if let Some(at) = keys.deadline {
             self.deadlines.remove(&(at, id));
         }
@@ -85,22 +84,19 @@ impl Index {
         }
         if let Some(state) = keys.state {
             decrease(&mut self.states, state);
-        }
-        if let Some(owner) = keys.owner {
-            decrease(&mut self.owners, owner);
+            decrease(&mut self.owners, core.owner);
         }
     }
 
-    fn insert(&mut self, id: JobId, keys: &Keys) {
+    fn insert(&mut self, core: &Core, keys: &Keys) {
+        let id = core.id;
         self.deadlines.extend(keys.deadline.map(|at| (at, id)));
         self.queued.extend(keys.queued.map(|(priority, turn)| (priority, turn, id)));
         self.running.extend(keys.running.map(|priority| (priority, id)));
         self.ended.extend(keys.ended.map(|at| (at, id)));
         if let Some(state) = keys.state {
             *self.states.entry(state).or_default() += 1;
-        }
-        if let Some(owner) = keys.owner {
-            *self.owners.entry(owner).or_default() += 1;
+            *self.owners.entry(core.owner).or_default() += 1;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Checks what callers give, before anything of it becomes part of a job. Pure but for the look at
 //! the folders that files go to.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use consign_bits::{
     Failure, FileRange, JobType, LENGTH_TO_EOF, NotifyFlags, ProxySettings, ProxyUsage, SecurityFlags, ShownUrl, bits, limits,
@@ -16,11 +16,12 @@ use url::Url;
 use super::{
     api::{AutoComplete, Change, NewFile},
     entry::{Core, FileEntry, Stage},
+    lazy::Lazy,
     notice::CommandLine,
 };
 use crate::{
     Settings,
-    fetch::{Checkpoint, ProxyEnvironment},
+    fetch::ProxyEnvironment,
     files::{Place, temporary_name},
 };
 
@@ -80,13 +81,13 @@ pub(super) fn file(new: NewFile, place: Place, most_ranges: Option<u32>, random:
         return Err(invalid("ranges are for http and https alone"));
     }
     Ok(FileEntry {
-        url: new.remote_name,
+        url: new.remote_name.into(),
         place,
         // Chosen now, so that it is stored before the file is made.
-        temporary_name: temporary_name(random.bytes()),
-        ranges: new.ranges,
-        checksum: new.checksum,
-        checkpoint: Checkpoint::default(),
+        temporary_name: temporary_name(random.bytes()).into(),
+        ranges: new.ranges.into(),
+        checksum: new.checksum.map(Box::new),
+        checkpoint: Lazy::default(),
         stage: Stage::Waiting,
         validity: None,
         answered: None,
@@ -146,11 +147,11 @@ pub(super) fn change(core: &mut Core, change: Change, settings: &Settings) -> Re
     match change {
         Change::DisplayName(name) => {
             display_name(&name)?;
-            core.display_name = name;
+            core.display_name = name.into();
         }
         Change::Description(description) => {
             text(&description, limits::DESCRIPTION, "description")?;
-            core.description = description;
+            core.description = description.into();
         }
         Change::Priority(priority) => core.priority = priority,
         Change::MinimumRetryDelay(delay) => choices.minimum_retry_delay = seconds(delay.max(settings.jobs.minimum_retry_delay_floor)),
@@ -163,7 +164,7 @@ pub(super) fn change(core: &mut Core, change: Change, settings: &Settings) -> Re
             }
             core.notify_flags = flags;
         }
-        Change::Proxy(proxy) => core.proxy = checked_proxy(proxy)?,
+        Change::Proxy(proxy) => Arc::make_mut(&mut core.context).proxy = checked_proxy(proxy)?,
         Change::SecurityFlags(flags) => {
             if flags.bits() & !SecurityFlags::all().bits() != 0 {
                 return Err(Failure::refused(E_NOTIMPL, "a security flag is unknown, or would make TLS less strict"));
@@ -171,14 +172,14 @@ pub(super) fn change(core: &mut Core, change: Change, settings: &Settings) -> Re
             if flags.contains(SecurityFlags::REDIRECT_ALLOW_REPORT | SecurityFlags::REDIRECT_DISALLOW) {
                 return Err(invalid("redirects cannot be both reported and disallowed"));
             }
-            core.security_flags = flags;
+            Arc::make_mut(&mut core.context).security = flags;
         }
-        Change::NotificationClass(class) => core.notification_class = Some(class).filter(|class| *class != Guid::NULL),
+        Change::NotificationClass(class) => core.rare.notification_class = Some(class).filter(|class| *class != Guid::NULL),
         Change::CommandLine(line) => {
             if let Some(line) = &line {
                 checked_command_line(line)?;
             }
-            core.command_line = line;
+            core.rare.command_line = line;
         }
         Change::NotificationInterval(interval) => core.notification_interval = interval,
     }

@@ -25,6 +25,7 @@ mod folders;
 mod handling;
 mod index;
 mod intake;
+mod lazy;
 mod naming;
 mod network;
 mod notice;
@@ -36,6 +37,6 @@ mod view;
 pub use api::{
     AutoComplete, Change, Due, EngineStatus, FileView, JobError, JobEvent, JobProgress, JobView, Listing, NewFile, NewJob, PeerAvailability,
 };
-pub use handle::{Engine, EngineOptions};
+pub use handle::{Engine, EngineOptions, PlacedFiles};
 pub use notice::{CommandLine, Notice, NoticeKind, ObjectId, Receiver, Told};
 pub use notify::{NoReceivers, Receivers, Telling, Validity};

@@ -90,7 +90,7 @@ impl Service {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let first = entry.notices.front().copied();
         let (gone, kept) = entry.notices.drain(..).partition(|notice: &Notice| outdated(notice.kind));
-        entry.notices = kept;
+        *entry.notices = kept;
         // What comes next has not failed yet.
         let waits_anew = entry.notices.front().copied() != first;
         self.batch.notices_removed.extend(std::collections::VecDeque::into_iter(gone).map(|notice| (id, notice)));
@@ -102,7 +102,7 @@ impl Service {
     /// Notes that something changed that the owner may want to look at.
     pub(super) fn modified(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let somebody = entry.activity.object.is_some() || entry.core.notification_class.is_some();
+        let somebody = entry.activity.object.is_some() || entry.core.rare.notification_class.is_some();
         if somebody && NoticeKind::JobModification.is_wanted(entry.core.notify_flags) {
             entry.activity.modification = true;
             self.to_tell.insert(id);
@@ -140,14 +140,14 @@ impl Service {
         let now = self.now().monotonic;
         let Some(entry) = self.jobs.get_mut(&id).filter(|entry| entry.activity.call.is_none()) else { return };
         let activity = &mut entry.activity;
-        if activity.object_class.is_some_and(|class| entry.core.notification_class != Some(class)) {
+        if activity.object_class.is_some_and(|class| entry.core.rare.notification_class != Some(class)) {
             // Its class was taken back, or is another now.
             activity.object_class = None;
             if let Some(object) = activity.object.take() {
                 self.receivers.released(object);
             }
         }
-        let waits = entry.core.tell_again.is_some_and(|at| at > now);
+        let waits = entry.core.rare.tell_again.is_some_and(|at| at > now);
         let stored = entry.first_notice();
         if stored.is_some_and(|notice| notice.kind == NoticeKind::JobError) && entry.activity.fetching > 0 {
             // Its last fetches may still bring files. Their end brings us back.
@@ -160,8 +160,8 @@ impl Service {
             let interval = Duration::from_millis(entry.core.notification_interval.into());
             let earliest = entry.activity.modification_told.map_or(Monotonic::default(), |told| told + interval);
             if earliest > now {
-                entry.core.modification_due = Some(earliest);
-                self.index.place(&entry.core, &mut entry.activity.keys);
+                entry.core.rare.modification_due = Some(earliest);
+                self.index.place(&entry.core, &mut entry.keys);
                 return;
             }
             entry.activity.modification = false;
@@ -179,8 +179,8 @@ impl Service {
     /// The time has come to tell of a modification that waited for it.
     pub(super) fn modification_is_due(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        entry.core.modification_due = None;
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        entry.core.rare.modification_due = None;
+        self.index.place(&entry.core, &mut entry.keys);
         self.to_tell.insert(id);
     }
 
@@ -197,8 +197,8 @@ impl Service {
                 if let Some(unheard) = &mut entry.activity.unheard {
                     unheard.again = Some(now.wall + delay);
                 }
-                entry.core.tell_again = Some(now.monotonic + delay);
-                self.index.place(&entry.core, &mut entry.activity.keys);
+                entry.core.rare.tell_again = Some(now.monotonic + delay);
+                self.index.place(&entry.core, &mut entry.keys);
                 self.receivers_changed(id);
             }
             Next::Wait => {}
@@ -368,9 +368,13 @@ impl Service {
     /// What waited for the retry delay is told now: something about the receivers changed.
     pub(super) fn tell_now(&mut self, id: JobId) {
         if let Some(entry) = self.jobs.get_mut(&id) {
-            entry.core.tell_again = None;
-            entry.activity.unheard = None;
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            if entry.core.rare.tell_again.is_some() {
+                entry.core.rare.tell_again = None;
+            }
+            if entry.activity.unheard.is_some() {
+                entry.activity.unheard = None;
+            }
+            self.index.place(&entry.core, &mut entry.keys);
             self.to_tell.insert(id);
         }
     }
@@ -387,7 +391,7 @@ impl Service {
             return Err(Failure::refused(common::E_PENDING, "the file is not transferred yet"));
         }
         self.batch.touch_file(entry, number);
-        entry.core.error_file = Some(number);
+        entry.core.rare.error_file = Some(number);
         if let Some(file) = entry.file_mut(number) {
             file.validity = Some(validity);
             if validity == Validity::Invalid {
@@ -407,9 +411,9 @@ impl Service {
 
     /// Whether a stored notice could be told without any client.
     pub(super) fn can_tell_without_client(&self) -> bool {
-        self.jobs
-            .values()
-            .any(|entry| entry.first_notice().is_some() && (entry.core.notification_class.is_some() || entry.core.command_line.is_some()))
+        self.jobs.values().any(|entry| {
+            entry.first_notice().is_some() && (entry.core.rare.notification_class.is_some() || entry.core.rare.command_line.is_some())
+        })
     }
 }
 
@@ -425,7 +429,8 @@ pub enum Validity {
 impl Entry {
     /// What is told next. Where there is only a command line, what that is not for is passed over.
     fn first_notice(&self) -> Option<Notice> {
-        let only_line = self.activity.object.is_none() && self.core.notification_class.is_none() && self.core.command_line.is_some();
+        let only_line =
+            self.activity.object.is_none() && self.core.rare.notification_class.is_none() && self.core.rare.command_line.is_some();
         let is_for_it = |kind| !only_line || matches!(kind, NoticeKind::JobTransferred | NoticeKind::JobError);
         let flags = self.core.notify_flags;
         self.notices.iter().find(|notice| notice.kind.is_wanted(flags) && is_for_it(notice.kind)).copied()
@@ -440,7 +445,7 @@ impl Entry {
     }
 
     fn ladder(&self) -> Ladder {
-        Ladder { object: self.activity.object, class: self.core.notification_class, command_line: self.core.command_line.clone() }
+        Ladder { object: self.activity.object, class: self.core.rare.notification_class, command_line: self.core.rare.command_line.clone() }
     }
 }
 

@@ -47,7 +47,7 @@ impl Service {
                 if let Some(entry) = self.jobs.get_mut(&job) {
                     self.batch.touch_file(entry, file);
                     if let Some(file) = entry.file_mut(file).filter(|file| !file.is_done()) {
-                        file.checkpoint = checkpoint;
+                        file.checkpoint = checkpoint.into();
                     }
                 }
                 if let Some(stored) = stored {
@@ -92,11 +92,11 @@ impl Service {
 
     fn answered(&mut self, id: JobId, attempt: Attempt, number: u32, facts: FileFacts) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let reported = entry.core.security_flags.contains(SecurityFlags::REDIRECT_ALLOW_REPORT);
+        let reported = entry.core.context.security.contains(SecurityFlags::REDIRECT_ALLOW_REPORT);
         if let Some(url) = facts.final_url.clone().filter(|_| reported) {
             self.batch.touch_file(entry, number);
             if let Some(file) = entry.file_mut(number) {
-                file.url = url;
+                file.url = url.into();
             }
         }
         if let Some(file) = entry.file_mut(number) {
@@ -114,7 +114,7 @@ impl Service {
         match outcome {
             Outcome::Done(checkpoint) => {
                 // What was answered last is what the checkpoint says.
-                (file.checkpoint, file.answered) = (checkpoint, None);
+                (file.checkpoint, file.answered) = (checkpoint.into(), None);
                 file.stage = Stage::Transferred;
                 file.validity = None;
                 let kind = NoticeKind::FileTransferred(number);
@@ -123,11 +123,11 @@ impl Service {
                 }
                 let _ = self.step(id, Event::FileTransferred(attempt));
             }
-            Outcome::Stopped(checkpoint) => file.checkpoint = checkpoint,
+            Outcome::Stopped(checkpoint) => file.checkpoint = checkpoint.into(),
             Outcome::Failed(failed) => {
-                file.checkpoint = failed.checkpoint;
+                file.checkpoint = failed.checkpoint.into();
                 if let Some(target) = failed.redirect {
-                    file.url = target;
+                    file.url = target.into();
                 }
                 if running {
                     self.failed(id, attempt, number, failed.failure, failed.retry);
@@ -155,7 +155,7 @@ impl Service {
             }
         };
         self.batch.touch(entry);
-        entry.core.error_file = Some(number);
+        entry.core.rare.error_file = Some(number);
         let _ = self.step(id, Event::Failed(attempt, failure, severity));
         if self.network_returned >= began {
             // It returned while the failure was on its way here.
@@ -171,7 +171,7 @@ impl Service {
         match entry.activity.setback.clone() {
             Some(setback) => {
                 self.batch.touch(entry);
-                entry.core.error_file = Some(setback.file);
+                entry.core.rare.error_file = Some(setback.file);
                 let severity = Severity::Transient { not_before: setback.not_before };
                 let _ = self.step(id, Event::Failed(attempt, setback.failure, severity));
             }
@@ -226,7 +226,7 @@ impl Service {
                 }
                 let outcome = match failed {
                     Some((number, failure)) => {
-                        entry.core.error_file = Some(number);
+                        entry.core.rare.error_file = Some(number);
                         CommitOutcome::Failed { failure, lost: u32::try_from(lost.len()).unwrap_or(u32::MAX) }
                     }
                     None => CommitOutcome::Done { all_deleted },

@@ -1,8 +1,9 @@
 //! Jobs and files as they are stored. The only place that knows the columns.
 
 use std::{
+    cmp::Ordering,
     collections::HashSet,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     num::NonZeroI32,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
@@ -19,12 +20,13 @@ use consign_store::Schema;
 use rusqlite::{Connection, Row, RowIndex, params};
 
 use super::{
-    entry::{Activity, Core, Entry, FileEntry, Stage},
+    entry::{Core, Entry, FileEntry, Rare, Stage},
+    lazy::Lazy,
     notice::{CommandLine, Notice, NoticeKind},
     notify::Validity,
 };
 use crate::{
-    fetch::{Checkpoint, FileFacts, ProxyEnvironment, Validator},
+    fetch::{Checkpoint, FileFacts, JobContext, ProxyEnvironment, Validator},
     files::Place,
     machine::{self, Attempt, Choices, State, Wake},
 };
@@ -60,9 +62,10 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Re
             Change::PutJob(core) => put_job(connection, core)?,
             Change::PutFile(job, index, file) => put_file(connection, *job, *index, file)?,
             Change::NameFiles(job, files) => {
-                let mut statement = connection.prepare_cached("UPDATE files SET stage = ?3 WHERE job = ?1 AND number = ?2")?;
-                for number in files {
-                    statement.execute(params![job.guid().as_bytes().as_slice(), number, stored_stage(Stage::Named)])?;
+                let mut statement = connection.prepare_cached("UPDATE files SET stage = ?4 WHERE job = ?1 AND number BETWEEN ?2 AND ?3")?;
+                for run in files.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+                    let (first, last) = (run.first(), run.last());
+                    statement.execute(params![job.guid().as_bytes().as_slice(), first, last, stored_stage(Stage::Named)])?;
                 }
             }
             Change::RemoveJob(job) => {
@@ -97,7 +100,8 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
         State::TransientError { wake: Wake::At(at) } => Some(at.wall.as_millis()),
         _ => None,
     };
-    let error = machine.error.as_ref();
+    let error = machine.error.as_deref();
+    let context = &core.context;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO jobs (id, sequence, owner, type, display_name, description, priority, state, files_total,
@@ -121,18 +125,18 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             machine.files_total,
             machine.files_transferred,
             core.notify_flags.bits(),
-            core.proxy.usage.number(),
-            core.proxy.list,
-            core.proxy.bypass,
-            core.proxy_environment.http,
-            core.proxy_environment.https,
-            core.proxy_environment.all,
-            core.proxy_environment.none,
-            core.security_flags.bits(),
+            context.proxy.usage.number(),
+            context.proxy.list,
+            context.proxy.bypass,
+            context.proxy_environment.http,
+            context.proxy_environment.https,
+            context.proxy_environment.all,
+            context.proxy_environment.none,
+            context.security.bits(),
             core.created.as_millis(),
             core.modified.as_millis(),
             machine.transferred_at.map(Timestamp::as_millis),
-            core.ended.map(Timestamp::as_millis),
+            core.rare.ended.map(Timestamp::as_millis),
             millis(machine.choices.minimum_retry_delay),
             millis(machine.choices.no_progress_timeout),
             millis(machine.choices.maximum_download_time),
@@ -141,16 +145,16 @@ fn put_job(connection: &Connection, core: &Core) -> rusqlite::Result<()> {
             error.map(|failure| failure.code.as_i32()),
             error.map(|failure| failure.context.number()),
             error.map(|failure| failure.sentence.as_ref()),
-            core.error_file,
-            core.error_at.as_millis(),
+            core.rare.error_file,
+            core.rare.error_at.as_millis(),
             retry_at,
             machine.no_progress_since.map(|since| since.wall.as_millis()),
             millis(machine.active_before),
             core.cleanup_pending,
             core.umask,
-            core.notification_class.map(|class| *class.as_bytes()),
-            core.command_line.as_ref().map(|line| line.program.as_str()),
-            core.command_line.as_ref().map(|line| line.arguments.join("\0")),
+            core.rare.notification_class.map(|class| *class.as_bytes()),
+            core.rare.command_line.as_ref().map(|line| line.program.as_str()),
+            core.rare.command_line.as_ref().map(|line| line.arguments.join("\0")),
             core.notification_interval,
         ])?;
     Ok(())
@@ -307,6 +311,8 @@ pub(super) struct Stored {
     /// In the order in which they were made.
     #[expect(clippy::vec_box, reason = "they move into a map of boxes; unboxed, many would be in memory twice")]
     pub(super) jobs: Vec<Box<Entry>>,
+    /// Those of all files.
+    pub(super) folders: HashSet<Arc<Path>>,
     pub(super) orphans: Vec<PathBuf>,
     /// The id of the next notice.
     pub(super) next_notice: u64,
@@ -316,33 +322,39 @@ pub(super) struct Stored {
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
-    let mut jobs = connection.prepare(&format!("SELECT {} FROM jobs ORDER BY sequence", JOB_COLUMNS.join(", ")))?;
-    let mut rows = jobs.query([])?;
-    while let Some(row) = rows.next()? {
-        stored.jobs.push(Box::new(Entry {
-            core: job_of(row)?,
-            files: Vec::new(),
-            notices: std::collections::VecDeque::new(),
-            activity: Activity::default(),
-        }));
-    }
-    let position: std::collections::HashMap<JobId, usize> =
-        stored.jobs.iter().enumerate().map(|(index, entry)| (entry.core.id, index)).collect();
-    let mut folders = HashSet::new();
+    let mut shared = Shared::default();
+    // Both tables are kept in the order of the jobs' ids, and read side by side.
+    let mut jobs = connection.prepare(&format!("SELECT {} FROM jobs ORDER BY id", JOB_COLUMNS.join(", ")))?;
     let mut files = connection.prepare(&format!("SELECT {} FROM files ORDER BY job, number", FILE_COLUMNS.join(", ")))?;
-    let mut rows = files.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(index) = position.get(&id_of(row, of_file!("job"))?) {
-            stored.jobs[*index].files.push(Arc::new(file_of(row, &mut folders)?));
+    let (mut jobs, mut files) = (jobs.query([])?, files.query([])?);
+    let mut file = files.next()?;
+    while let Some(row) = jobs.next()? {
+        let core = job_of(row, &mut shared)?;
+        let mut own = Vec::new();
+        while let Some(row) = file {
+            match id_of(row, of_file!("job"))?.guid().as_bytes().cmp(core.id.guid().as_bytes()) {
+                // Of no job that is there.
+                Ordering::Less => {}
+                Ordering::Equal => own.push(Arc::new(file_of(row, &mut shared)?)),
+                Ordering::Greater => break,
+            }
+            file = files.next()?;
         }
+        own.shrink_to_fit();
+        let mut entry = Box::new(Entry::at_rest(core, own));
+        entry.put_away();
+        stored.jobs.push(entry);
     }
+    stored.folders = shared.folders;
     let mut notices = connection.prepare("SELECT * FROM notices ORDER BY id")?;
     let mut rows = notices.query([])?;
     while let Some(row) = rows.next()? {
-        if let Some(index) = position.get(&id_of(row, "job")?) {
-            stored.jobs[*index].notices.push_back(notice_of(row)?);
+        let job = id_of(row, "job")?;
+        if let Ok(index) = stored.jobs.binary_search_by(|entry| entry.core.id.guid().as_bytes().cmp(job.guid().as_bytes())) {
+            stored.jobs[index].notices.push_back(notice_of(row)?);
         }
     }
+    stored.jobs.sort_unstable_by_key(|entry| entry.core.sequence);
     // An id is never used again, also when its row is gone.
     let last: Option<i64> = connection.query_row("SELECT max(seq) FROM sqlite_sequence WHERE name = 'notices'", [], |row| row.get(0))?;
     stored.next_notice = last.unwrap_or(0).cast_unsigned() + 1;
@@ -355,7 +367,34 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
     Ok(stored)
 }
 
-fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
+/// What many jobs and files have in common, and share one copy of.
+#[derive(Default)]
+struct Shared {
+    contexts: HashSet<Arc<JobContext>>,
+    folders: HashSet<Arc<Path>>,
+}
+
+impl Shared {
+    fn context(&mut self, context: JobContext) -> Arc<JobContext> {
+        if let Some(known) = self.contexts.get(&context) {
+            return Arc::clone(known);
+        }
+        let context = Arc::new(context);
+        self.contexts.insert(Arc::clone(&context));
+        context
+    }
+
+    fn folder(&mut self, path: &Path) -> Arc<Path> {
+        if let Some(known) = self.folders.get(path) {
+            return Arc::clone(known);
+        }
+        let path = Arc::<Path>::from(path);
+        self.folders.insert(Arc::clone(&path));
+        path
+    }
+}
+
+fn job_of(row: &Row<'_>, shared: &mut Shared) -> rusqlite::Result<Core> {
     let code: Option<i32> = row.get(of_job!("error_code"))?;
     let error = match code {
         None => None,
@@ -371,7 +410,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         state: state_of(row)?,
         files_total,
         files_transferred: row.get::<_, u32>(of_job!("files_transferred"))?.min(files_total),
-        error,
+        error: error.map(Box::new),
         error_count: row.get(of_job!("error_count"))?,
         no_progress_since: row.get::<_, Option<i64>>(of_job!("no_progress_since"))?.map(on_the_calendar),
         active_before: duration(row, of_job!("active_before"))?,
@@ -392,34 +431,51 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Core> {
         description: row.get(of_job!("description"))?,
         priority: number(row, of_job!("priority"), Priority::Normal)?,
         notify_flags: NotifyFlags::from_bits_retain(row.get(of_job!("notify_flags"))?),
-        proxy: ProxySettings {
-            usage: number(row, of_job!("proxy_usage"), ProxyUsage::Preconfig)?,
-            list: row.get(of_job!("proxy_list"))?,
-            bypass: row.get(of_job!("proxy_bypass"))?,
-        },
-        proxy_environment: ProxyEnvironment {
-            http: row.get(of_job!("proxy_http"))?,
-            https: row.get(of_job!("proxy_https"))?,
-            all: row.get(of_job!("proxy_all"))?,
-            none: row.get(of_job!("proxy_none"))?,
-        },
-        security_flags: SecurityFlags::from_bits_retain(row.get(of_job!("security_flags"))?),
+        context: shared.context(JobContext {
+            proxy: ProxySettings {
+                usage: number(row, of_job!("proxy_usage"), ProxyUsage::Preconfig)?,
+                list: row.get(of_job!("proxy_list"))?,
+                bypass: row.get(of_job!("proxy_bypass"))?,
+            },
+            proxy_environment: ProxyEnvironment {
+                http: row.get(of_job!("proxy_http"))?,
+                https: row.get(of_job!("proxy_https"))?,
+                all: row.get(of_job!("proxy_all"))?,
+                none: row.get(of_job!("proxy_none"))?,
+            },
+            security: SecurityFlags::from_bits_retain(row.get(of_job!("security_flags"))?),
+        }),
         created: Timestamp::from_millis(row.get(of_job!("created"))?),
         modified: Timestamp::from_millis(row.get(of_job!("modified"))?),
         active: Monotonic::default(),
-        ended: row.get::<_, Option<i64>>(of_job!("ended"))?.map(Timestamp::from_millis),
-        error_file: row.get(of_job!("error_file"))?,
-        error_at: Timestamp::from_millis(row.get(of_job!("error_at"))?),
         cleanup_pending: row.get(of_job!("cleanup_pending"))?,
         umask: row.get(of_job!("umask"))?,
-        notification_class: row.get::<_, Option<[u8; 16]>>(of_job!("notification_class"))?.map(Guid::from_bytes),
-        command_line: command_line_of(row)?,
         notification_interval: row.get(of_job!("notification_interval"))?,
-        tell_again: None,
-        modification_due: None,
         machine,
         turn: 0,
+        rare: Lazy::from(Rare {
+            ended: row.get::<_, Option<i64>>(of_job!("ended"))?.map(Timestamp::from_millis),
+            error_file: row.get(of_job!("error_file"))?,
+            error_at: Timestamp::from_millis(row.get(of_job!("error_at"))?),
+            notification_class: row.get::<_, Option<[u8; 16]>>(of_job!("notification_class"))?.map(Guid::from_bytes),
+            command_line: command_line_of(row)?,
+            ..Rare::default()
+        }),
     })
+}
+
+/// At most `count` files of a job, with their numbers, from the `start`-th on.
+pub(super) fn files(connection: &Connection, job: JobId, start: u32, count: u32) -> rusqlite::Result<Vec<(u32, FileEntry)>> {
+    let mut shared = Shared::default();
+    let columns = FILE_COLUMNS.join(", ");
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {columns} FROM files WHERE job = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"))?;
+    let mut rows = statement.query(params![job.guid().as_bytes().as_slice(), start, count])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        files.push((row.get(of_file!("number"))?, file_of(row, &mut shared)?));
+    }
+    Ok(files)
 }
 
 fn command_line_of(row: &Row<'_>) -> rusqlite::Result<Option<CommandLine>> {
@@ -472,17 +528,20 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
     })
 }
 
-fn file_of(row: &Row<'_>, folders: &mut HashSet<Arc<Path>>) -> rusqlite::Result<FileEntry> {
-    let ranges: Vec<u8> = row.get(of_file!("ranges"))?;
-    let (pairs, _) = ranges.as_chunks::<16>();
+fn file_of(row: &Row<'_>, shared: &mut Shared) -> rusqlite::Result<FileEntry> {
+    let bytes = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes()?);
+    let (pairs, _) = bytes(of_file!("ranges"))?.as_chunks::<16>();
     let checksum: Option<String> = row.get(of_file!("checksum"))?;
     Ok(FileEntry {
         url: row.get(of_file!("url"))?,
-        place: Place { folder: shared(folders, row.get(of_file!("folder"))?), name: OsString::from_vec(row.get(of_file!("name"))?) },
-        temporary_name: OsString::from_vec(row.get(of_file!("temporary_name"))?),
+        place: Place {
+            folder: shared.folder(Path::new(OsStr::from_bytes(bytes(of_file!("folder"))?))),
+            name: OsStr::from_bytes(bytes(of_file!("name"))?).into(),
+        },
+        temporary_name: OsStr::from_bytes(bytes(of_file!("temporary_name"))?).into(),
         ranges: pairs.iter().map(range_of).collect(),
-        checksum: checksum.and_then(|text| text.parse().ok()),
-        checkpoint: Checkpoint {
+        checksum: checksum.and_then(|text| text.parse().ok()).map(Box::new),
+        checkpoint: Lazy::from(Checkpoint {
             synced: row.get::<_, i64>(of_file!("synced"))?.cast_unsigned(),
             facts: FileFacts {
                 size: row.get::<_, Option<i64>>(of_file!("size"))?.map(i64::cast_unsigned),
@@ -490,7 +549,7 @@ fn file_of(row: &Row<'_>, folders: &mut HashSet<Arc<Path>>) -> rusqlite::Result<
                 ranges: number(row, of_file!("range_support"), RangeSupport::Unknown)?,
                 final_url: None,
             },
-        },
+        }),
         stage: match row.get::<_, u32>(of_file!("stage"))? {
             0 => Stage::Waiting,
             2 => Stage::Transferred,
@@ -501,17 +560,6 @@ fn file_of(row: &Row<'_>, folders: &mut HashSet<Arc<Path>>) -> rusqlite::Result<
         answered: None,
         meter: None,
     })
-}
-
-/// Files of one folder have one copy of its path.
-fn shared(folders: &mut HashSet<Arc<Path>>, path: Vec<u8>) -> Arc<Path> {
-    let path = PathBuf::from(OsString::from_vec(path));
-    if let Some(known) = folders.get(path.as_path()) {
-        return Arc::clone(known);
-    }
-    let path = Arc::<Path>::from(path);
-    folders.insert(Arc::clone(&path));
-    path
 }
 
 fn range_of(bytes: &[u8; 16]) -> FileRange {

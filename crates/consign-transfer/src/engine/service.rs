@@ -38,7 +38,7 @@ use super::{
 use crate::{
     Settings,
     fetch::Fetcher,
-    machine::{self, Event, State},
+    machine::{self, Action, Event, Notification, State},
 };
 
 /// Commands and reports decided in one round: what a commit is shared by.
@@ -123,10 +123,9 @@ impl Service {
     /// Runs until it is shut down or abandoned.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut next_tick = Instant::now();
-        // What was taken up from the store waits for nobody.
-        self.pending.extend(self.order.values().map(|id| Report::TakeUp { job: *id }));
+        // What was taken up from the store waits for nobody: the first round is about it.
+        let mut input = Input::Time;
         loop {
-            let input = self.wait(&mut inbox, &mut reports, next_tick).await;
             self.time_passed();
             let abandoned = self.take(input);
             for _ in 1..ROUND {
@@ -156,6 +155,7 @@ impl Service {
             if self.store_retry.is_none() {
                 self.tell_owners();
             }
+            input = self.wait(&mut inbox, &mut reports, next_tick).await;
         }
         self.close(reports).await;
     }
@@ -207,6 +207,7 @@ impl Service {
         let entry = self.jobs.get_mut(&id).ok_or_else(not_found)?;
         let keeps_turn = event == Event::Preempted;
         let is_activity = event != Event::ServiceStarted;
+        let is_progress = matches!(event, Event::FileTransferred(_));
         let decided = machine::step(&entry.core.machine, event, now);
         if decided.job == entry.core.machine && decided.actions.is_empty() {
             return decided.answer;
@@ -224,20 +225,25 @@ impl Service {
             core.active = now.monotonic;
         }
         if failed_anew {
-            core.error_at = now.wall;
+            core.rare.error_at = now.wall;
         }
         if matches!(core.machine.state, State::Queued) && !was_queued && !keeps_turn {
             core.turn = self.next_turn;
             self.next_turn += 1;
         }
-        if core.machine.is_final() && core.ended.is_none() {
-            core.ended = Some(now.wall);
+        if core.machine.is_final() && core.rare.ended.is_none() {
+            core.rare.ended = Some(now.wall);
             // Its object may not be needed any more.
             self.to_tell.insert(id);
         }
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.index.place(&entry.core, &mut entry.keys);
+        // How far a job has come that goes on, subscribers hear with the tick.
+        let waits_for_tick = is_progress && entry.core.machine.running().is_some();
         for action in decided.actions {
-            self.note(id, action);
+            match action {
+                Action::Notify(Notification::JobModification) if waits_for_tick => self.modified(id),
+                action => self.note(id, action),
+            }
         }
         decided.answer
     }
@@ -266,7 +272,7 @@ impl Service {
             Ok(()) => {
                 for id in &batch.removed {
                     if let Some(entry) = self.jobs.remove(id) {
-                        self.index.remove(*id, &entry.activity.keys);
+                        self.index.remove(&entry.core, &entry.keys);
                         self.order.remove(&entry.core.sequence);
                         if let Some(object) = entry.activity.object {
                             self.receivers.released(object);
@@ -282,6 +288,11 @@ impl Service {
                 for event in batch.told {
                     // Nobody listens: nobody needs to hear.
                     let _ = self.events.send(event);
+                }
+                for id in &batch.cores {
+                    if let Some(entry) = self.jobs.get_mut(id) {
+                        entry.put_away();
+                    }
                 }
                 // What came of the fetches is stored, unless some of it waits to be decided again.
                 if self.pending.is_empty() {
@@ -302,7 +313,7 @@ impl Service {
         let failure = Failure::new(error.code(), ErrorContext::GeneralQueueManager, format!("the state could not be stored: {error}"));
         for id in batch.take_back(&mut self.jobs) {
             let Some(entry) = self.jobs.get_mut(&id) else { continue };
-            self.index.place(&entry.core, &mut entry.activity.keys);
+            self.index.place(&entry.core, &mut entry.keys);
             let still_ending = matches!(entry.core.machine.state, State::Completing { .. }) || entry.core.cleanup_pending;
             if !still_ending {
                 for reply in entry.activity.waiting.drain(..) {
@@ -312,7 +323,7 @@ impl Service {
         }
         for id in &batch.added {
             if let Some(entry) = self.jobs.remove(id) {
-                self.index.remove(*id, &entry.activity.keys);
+                self.index.remove(&entry.core, &entry.keys);
                 self.order.remove(&entry.core.sequence);
             }
         }
@@ -341,11 +352,11 @@ impl Service {
             let Some(entry) = self.jobs.get(&id) else { continue };
             let event = match entry.core.machine.deadline() {
                 Some((at, event)) if at <= now => event,
-                _ if entry.core.tell_again.is_some_and(|at| at <= now) => {
+                _ if entry.core.rare.tell_again.is_some_and(|at| at <= now) => {
                     self.tell_now(id);
                     continue;
                 }
-                _ if entry.core.modification_due.is_some_and(|at| at <= now) => {
+                _ if entry.core.rare.modification_due.is_some_and(|at| at <= now) => {
                     self.modification_is_due(id);
                     continue;
                 }
@@ -365,14 +376,15 @@ impl Service {
         for (_, id) in &self.index.running {
             let Some(entry) = self.jobs.get_mut(id) else { continue };
             let bytes = entry.progress().bytes_transferred;
-            if bytes != entry.activity.told {
+            let done = entry.core.machine.files_transferred;
+            let done_before = entry.activity.done_at_tick.replace(done);
+            if bytes != entry.activity.told || done_before.is_some_and(|before| before != done) {
                 entry.activity.told = bytes;
                 (entry.core.modified, entry.core.active) = (now.wall, now.monotonic);
                 moved.push(*id);
                 let _ = self.events.send(JobEvent::Changed(*id));
             }
-            let done = entry.core.machine.files_transferred;
-            if entry.activity.done_at_tick.replace(done) == Some(done) {
+            if done_before == Some(done) {
                 slow.push(*id);
             }
         }

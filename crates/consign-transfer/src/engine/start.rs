@@ -1,7 +1,7 @@
 //! How an engine begins: the store is opened, what it holds is taken up, and the threads start.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     ops::Bound,
     path::PathBuf,
     time::Duration,
@@ -25,6 +25,7 @@ use super::{
     naming::Naming,
     network,
     record::{self, Change, SCHEMA, Stored},
+    report::Report,
     service::Service,
 };
 use crate::{
@@ -92,7 +93,7 @@ fn run(
 fn open(
     options: EngineOptions,
     transfers: tokio::runtime::Handle,
-    reports: mpsc::UnboundedSender<super::report::Report>,
+    reports: mpsc::UnboundedSender<Report>,
     events: broadcast::Sender<JobEvent>,
 ) -> Result<Service, Failure> {
     let EngineOptions { paths, settings, clock, random, receivers } = options;
@@ -124,7 +125,7 @@ fn open(
         let change = Change::PutOrphans(orphans.clone());
         store.write(move |connection| record::apply(connection, &[change])).wait().map_err(|error| stored_badly(&error, error.code()))?;
     }
-    let of_jobs = stored.jobs.iter().flat_map(|entry| &entry.files).map(|file| &*file.place.folder);
+    let of_jobs = stored.folders.iter().map(AsRef::as_ref);
     let of_orphans = orphans.iter().filter_map(|path| path.parent());
     folders.keep(of_jobs.chain(of_orphans)).map_err(|error| local_failure(&error, "write", &list))?;
     let fetcher = Fetcher::new(&settings.fetch)?;
@@ -139,8 +140,8 @@ fn open(
         reports,
         arrivals: mpsc::unbounded_channel(),
         events,
-        jobs: HashMap::new(),
-        order: BTreeMap::new(),
+        jobs: HashMap::with_capacity(stored.jobs.len()),
+        order: stored.jobs.iter().map(|entry| (entry.core.sequence, entry.core.id)).collect(),
         index: Index::default(),
         next_turn: 1,
         folders,
@@ -188,6 +189,7 @@ fn find_lost_files(folders: &Folders) -> Vec<PathBuf> {
 }
 
 impl Service {
+    /// Its place in the order it has already.
     fn admit(&mut self, mut entry: Box<super::entry::Entry>) {
         let now = self.now();
         // A clock that was not set yet when the job was made says nothing of its age.
@@ -195,11 +197,13 @@ impl Service {
         entry.core.active = now.monotonic - age;
         entry.core.turn = self.next_turn;
         self.next_turn += 1;
-        self.index.place(&entry.core, &mut entry.activity.keys);
+        self.index.place(&entry.core, &mut entry.keys);
+        if !entry.core.machine.sleeps_through_starts() {
+            self.pending.push_back(Report::TakeUp { job: entry.core.id });
+        }
         if !entry.notices.is_empty() {
             self.to_tell.insert(entry.core.id);
         }
-        self.order.insert(entry.core.sequence, entry.core.id);
         self.jobs.insert(entry.core.id, entry);
     }
 
@@ -210,7 +214,9 @@ impl Service {
         if entry.core.is_final() && !entry.core.cleanup_pending {
             return;
         }
-        entry.activity.completing_again = matches!(entry.core.machine.state, State::Completing { .. });
+        if matches!(entry.core.machine.state, State::Completing { .. }) {
+            entry.activity.completing_again = true;
+        }
         // The begin of the service cannot be refused.
         let _ = self.step(id, Event::ServiceStarted);
     }

@@ -1,6 +1,6 @@
 //! What is shown of a job.
 
-use consign_bits::{JobId, ProxySettings, RangeSupport, ShownUrl};
+use consign_bits::{JobId, ProxySettings, ShownUrl};
 
 use super::{
     api::{AutoComplete, FileView, JobError, JobView, PeerAvailability},
@@ -23,8 +23,8 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
         owner: core.owner,
         job_type: machine.job_type,
         state: machine.shown_state(),
-        display_name: core.display_name.clone(),
-        description: core.description.clone(),
+        display_name: core.display_name.to_string(),
+        description: core.description.to_string(),
         priority: core.priority,
         progress: entry.progress(),
         created: core.created,
@@ -36,14 +36,14 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
         auto_complete: if machine.choices.auto_complete { AutoComplete::On } else { AutoComplete::Off },
         notify_flags: core.notify_flags,
         proxy: ProxySettings {
-            usage: core.proxy.usage,
-            list: core.proxy.list.as_deref().map(shown_proxies),
-            bypass: core.proxy.bypass.clone(),
+            usage: core.context.proxy.usage,
+            list: core.context.proxy.list.as_deref().map(shown_proxies),
+            bypass: core.context.proxy.bypass.clone(),
         },
-        security_flags: core.security_flags,
+        security_flags: core.context.security,
         has_object: entry.activity.object.is_some(),
-        notification_class: core.notification_class,
-        command_line: core.command_line.clone(),
+        notification_class: core.rare.notification_class,
+        command_line: core.rare.command_line.clone(),
         notification_interval: core.notification_interval,
         notices_pending: u32::try_from(entry.notices.len()).unwrap_or(u32::MAX),
         not_told_because: not_told_because(entry),
@@ -57,13 +57,13 @@ pub(super) fn job(entry: &Entry, before: Option<(JobId, &str)>) -> JobView {
 }
 
 pub(super) fn error(entry: &Entry) -> Option<JobError> {
-    let failure = entry.core.machine.error.clone()?;
-    let file = entry.core.error_file.and_then(|index| Some((index, entry.files.get(usize::try_from(index).ok()?)?)));
+    let failure = entry.core.machine.error.as_deref().cloned()?;
+    let file = entry.error_file();
     Some(JobError {
         failure,
         file: file.map(|(index, file)| (index, ShownUrl(&file.url).to_string())),
         protocol: file.map(|(_, file)| if is_local(file) { "file" } else { "http" }),
-        at: entry.core.error_at,
+        at: entry.core.rare.error_at,
     })
 }
 
@@ -100,7 +100,7 @@ fn not_told_because(entry: &Entry) -> Option<String> {
     if entry.notices.is_empty() {
         return None;
     }
-    let nobody = entry.activity.object.is_none() && core.notification_class.is_none() && core.command_line.is_none();
+    let nobody = entry.activity.object.is_none() && core.rare.notification_class.is_none() && core.rare.command_line.is_none();
     Some(match &entry.activity.unheard {
         _ if !entry.notices.iter().any(|notice| notice.kind.is_wanted(core.notify_flags)) => "the notify flags leave it out".to_owned(),
         _ if entry.activity.call.is_some() => "it is being told".to_owned(),
@@ -111,9 +111,8 @@ fn not_told_because(entry: &Entry) -> Option<String> {
 }
 
 fn remark(entry: &Entry) -> Option<String> {
-    let without_ranges =
-        entry.files.iter().filter(|file| !file.is_done() && file.stage == Stage::Begun && file.facts().ranges == RangeSupport::No).count();
-    (without_ranges > 0).then(|| "the server gives no parts of files: an interrupted file starts again from its beginning".to_owned())
+    let without_ranges = entry.files.iter().any(|file| file.starts_anew());
+    without_ranges.then(|| "the server gives no parts of files: an interrupted file starts again from its beginning".to_owned())
 }
 
 pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
@@ -121,9 +120,9 @@ pub(super) fn file(index: u32, file: &FileEntry) -> FileView {
         index,
         remote_name: ShownUrl(&file.url).to_string(),
         local_name: file.place.path(),
-        temporary_name: matches!(file.stage, Stage::Begun | Stage::Transferred).then(|| file.place.folder.join(&file.temporary_name)),
-        ranges: file.ranges.clone(),
-        checksum: file.checksum.clone(),
+        temporary_name: matches!(file.stage, Stage::Begun | Stage::Transferred).then(|| file.place.folder.join(&*file.temporary_name)),
+        ranges: file.ranges.to_vec(),
+        checksum: file.checksum.as_deref().cloned(),
         bytes_total: file.total(),
         bytes_transferred: file.position(),
         completed: file.is_done(),

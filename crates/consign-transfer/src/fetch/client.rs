@@ -97,7 +97,7 @@ impl Client {
             Trouble::fatal(wininet::WININET_E_INVALID_URL, ErrorContext::RemoteFile, sentence)
         })?;
         let mut authorization = address.authorization();
-        let mut visited = HashSet::from([address.plain()]);
+        let mut visited = HashSet::new();
         loop {
             let (response, connection, key) =
                 self.send(&address, context, &|request| fill(request, method, asked, known, authorization.as_ref())).await?;
@@ -114,6 +114,7 @@ impl Client {
                 Decision::Redirect { to } => {
                     reader.drain().await;
                     let next = redirected(&address, &to, answer.status, context.security)?;
+                    visited.insert(address.plain());
                     if visited.len() > self.redirects as usize || !visited.insert(next.plain()) {
                         let sentence = format!("the redirects from {} lead in a circle, or too far", ShownUrl(url.as_str()));
                         return Err(Trouble::fatal(wininet::WININET_E_REDIRECT_FAILED, ErrorContext::RemoteFile, sentence));

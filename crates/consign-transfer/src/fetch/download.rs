@@ -18,7 +18,7 @@ use super::{
     ranges::{Glue, Part},
     sink::Sink,
     stage::Stages,
-    syncer::Syncer,
+    syncer::{Coming, Syncer},
     task::{Checkpoint, FileFacts, FileTask, JobContext, Observer, Outcome, Validator},
     trouble::{At, Trouble},
 };
@@ -37,6 +37,8 @@ pub(super) struct Download<'a> {
     /// The date of the last change, for the finished file.
     pub(super) modified: Option<SystemTime>,
     glue: Option<Glue>,
+    /// Until all bytes are here.
+    coming: Option<Coming>,
     /// The piece of a local file that is being copied.
     pub(super) copying: Option<JoinHandle<Result<u64, Copying>>>,
     /// So many bytes came in this attempt, those included that were given up.
@@ -104,6 +106,7 @@ impl<'a> Download<'a> {
             sink: None,
             modified: None,
             glue,
+            coming: Some(syncer.expect()),
             copying: None,
             received: 0,
             patience: Patience::default(),
@@ -227,7 +230,8 @@ impl<'a> Download<'a> {
             return Err(self.outside_file());
         }
         self.observer.answered(&self.facts);
-        if let (Some(sink), Some(length)) = (&self.sink, self.result_length()) {
+        let length = self.result_length();
+        if let (Some(sink), Some(length)) = (&mut self.sink, length) {
             sink.reserve(length)?;
         }
         Ok(())
@@ -311,6 +315,7 @@ impl<'a> Download<'a> {
         if let Some(sink) = &mut self.sink {
             sink.finish(modified)?;
         }
+        self.coming = None;
         self.observer.arrived();
         if self.task.checksum.is_some() {
             self.sync().await?;

@@ -40,6 +40,8 @@ pub(super) struct Sink {
     is_new: bool,
     /// So many bytes are in the file, or on their way there.
     written: u64,
+    /// Whether something may stand, or be reserved, behind them.
+    has_tail: bool,
     /// Where they wait that are on their way.
     stage: Option<Stage>,
     /// So many were synced.
@@ -66,6 +68,7 @@ impl Sink {
             // An earlier run may have made it, and ended before any sync.
             is_new: synced == 0,
             written: synced,
+            has_tail: opened.before.is_some_and(|length| length != synced),
             stage: None,
             synced,
             dirty_since: None,
@@ -94,16 +97,27 @@ impl Sink {
         // A sync that is on its way is about bytes that no longer count.
         self.running = None;
         self.dirty_since = None;
+        self.has_tail |= self.written != length;
         self.written = length;
         self.synced = self.synced.min(length);
-        self.file.set_len(length).map_err(|error| self.trouble(&error, "cut"))
+        self.trim()
     }
 
-    /// Reserves space for the whole file.
-    pub(super) fn reserve(&self, length: u64) -> Result<(), Trouble> {
-        if length <= self.written {
+    /// Makes the file exactly as long as what was written; also gives back what was reserved behind it.
+    fn trim(&mut self) -> Result<(), Trouble> {
+        if self.has_tail {
+            self.file.set_len(self.written).map_err(|error| self.trouble(&error, "cut"))?;
+            self.has_tail = false;
+        }
+        Ok(())
+    }
+
+    /// Reserves space for the whole file. What is small is written at once: the write finds out as soon.
+    pub(super) fn reserve(&mut self, length: u64) -> Result<(), Trouble> {
+        if length <= self.written + Syncer::SMALL {
             return Ok(());
         }
+        self.has_tail = true;
         match rustix::fs::fallocate(&*self.file, FallocateFlags::KEEP_SIZE, 0, length) {
             // Not every file system can; on those a full disk shows when it is full.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
@@ -116,6 +130,7 @@ impl Sink {
     pub(super) fn stage(&mut self, coming: Option<u64>, stages: &Stages) {
         if self.stage.is_none() && coming.is_some_and(|coming| coming >= Stages::LARGE) {
             self.stage = stages.begin(&self.file, self.written);
+            self.has_tail |= self.stage.is_some();
         }
     }
 
@@ -146,6 +161,7 @@ impl Sink {
     /// Takes note of what came of staged writes.
     fn staged(&mut self, result: io::Result<()>) -> Result<(), Trouble> {
         let Err(error) = result else { return Ok(()) };
+        self.has_tail = true;
         self.written = self.in_file();
         if let Some(stage) = &mut self.stage {
             stage.forget();
@@ -216,8 +232,7 @@ impl Sink {
 
     /// Makes the file exactly as long as what was written, with the time of its origin.
     pub(super) fn finish(&mut self, modified: Option<SystemTime>) -> Result<(), Trouble> {
-        // Also gives back what was reserved beyond it.
-        self.file.set_len(self.written).map_err(|error| self.trouble(&error, "cut"))?;
+        self.trim()?;
         if let Some(modified) = modified {
             files::set_modified(&self.file, modified).map_err(|error| self.trouble(&error, "set the time of"))?;
         }
@@ -233,6 +248,7 @@ impl Sink {
             // The kernel may have dropped what it could not write, and says so only once: what is
             // behind the last good sync is written again, never read back.
             self.written = self.synced;
+            self.has_tail = true;
             if let Some(stage) = &mut self.stage {
                 stage.forget();
             }
@@ -289,13 +305,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let task = task(folder.path());
         let mut sink = Sink::open(&task).unwrap();
-        sink.reserve(1 << 20).unwrap();
+        sink.reserve(8 << 20).unwrap();
         sink.write(b"0123456789").await.unwrap();
         sink.finish(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5))).unwrap();
         sink.sync(&Syncer::start().unwrap()).await.unwrap();
         let metadata = folder.path().join(&task.temporary_name).metadata().unwrap();
         assert_eq!(metadata.len(), 10);
-        assert!(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 1 << 20, "what was reserved is given back");
+        assert!(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 8 << 20, "what was reserved is given back");
         assert_eq!(metadata.modified().unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(5));
     }
 

@@ -4,9 +4,13 @@ use std::{
     fs::File,
     io,
     os::unix::fs::MetadataExt,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -16,7 +20,15 @@ use crate::files::Folder;
 
 /// Hands files to the thread that syncs. The thread ends with the last handle.
 #[derive(Clone, Debug)]
-pub(super) struct Syncer(mpsc::Sender<Order>);
+pub(super) struct Syncer {
+    orders: mpsc::Sender<Order>,
+    /// Fetches whose file is still on its way.
+    coming: Arc<AtomicUsize>,
+}
+
+/// A file that is on its way, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Coming(Arc<AtomicUsize>);
 
 /// A file that is to be synced.
 #[derive(Clone, Debug)]
@@ -46,30 +58,66 @@ struct Order {
 /// 4 KiB take 9 s one by one, and 0.3 s in groups).
 const GROUP: usize = 4;
 
+/// While more are on their way, and keep coming, a group waits for them: each sync writes the same
+/// tables of the file system again.
+const PAUSE: Duration = Duration::from_millis(1);
+const MOST_PAUSES: usize = 10;
+/// So many do not wait.
+const LARGE_GROUP: usize = 128;
+
 impl Syncer {
     /// A file with at most so many unsynced bytes is small.
     pub(super) const SMALL: u64 = 1 << 20;
 
     pub(super) fn start() -> io::Result<Self> {
         let (sender, orders) = mpsc::channel::<Order>();
+        let coming = Arc::new(AtomicUsize::new(0));
+        let expected = Arc::clone(&coming);
         thread::Builder::new().name("consign-syncer".into()).spawn(move || {
             while let Ok(first) = orders.recv() {
-                let mut group = vec![first];
-                // What came while the last group was synced.
-                group.extend(orders.try_iter());
-                sync_group(group);
+                sync_group(gather(first, &orders, &expected));
             }
         })?;
-        Ok(Self(sender))
+        Ok(Self { orders: sender, coming })
+    }
+
+    /// Says that a file is on its way.
+    pub(super) fn expect(&self) -> Coming {
+        self.coming.fetch_add(1, Ordering::Relaxed);
+        Coming(Arc::clone(&self.coming))
     }
 
     /// Syncs a file, perhaps with others.
     pub(super) async fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that syncs files is gone");
-        self.0.send(Order { unsynced, done }).map_err(|_| gone())?;
+        self.orders.send(Order { unsynced, done }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What came while the last group was synced, and what comes soon.
+fn gather(first: Order, orders: &mpsc::Receiver<Order>, expected: &AtomicUsize) -> Vec<Order> {
+    let mut group = vec![first];
+    for _ in 0..MOST_PAUSES {
+        let before = group.len();
+        if before >= LARGE_GROUP || expected.load(Ordering::Relaxed) == 0 {
+            break;
+        }
+        thread::sleep(PAUSE);
+        group.extend(orders.try_iter());
+        if group.len() == before {
+            return group;
+        }
+    }
+    group.extend(orders.try_iter());
+    group
 }
 
 fn sync_group(mut group: Vec<Order>) {

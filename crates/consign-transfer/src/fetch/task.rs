@@ -25,7 +25,7 @@ pub(crate) struct FileTask {
 }
 
 /// What all files of a job have in common.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct JobContext {
     pub(crate) proxy: ProxySettings,
     pub(crate) proxy_environment: ProxyEnvironment,
@@ -33,7 +33,7 @@ pub(crate) struct JobContext {
 }
 
 /// The proxy variables of the client that made the job. Values may hold credentials.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ProxyEnvironment {
     /// `http_proxy` (lower case alone, as curl has it: the upper-case one can be set by a CGI request).
     pub(crate) http: Option<String>,

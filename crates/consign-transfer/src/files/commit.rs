@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{File, Metadata},
     io,
     path::Path,
     sync::Arc,
@@ -118,21 +118,21 @@ fn rename(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
     if !is_ours(&metadata) {
         return Err(local_failure(&Errno::LOOP.into(), "use", &path));
     }
-    dress(&temporary, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
+    dress(&temporary, &metadata, file).map_err(|error| local_failure(&error, "set mode and time of", &path))?;
     let target = file.place.path();
     // A folder is told before the rename, whose own word for it depends on what is in the folder.
-    if rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW)
+    if rustix::fs::statat(folder, &*file.place.name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
     {
         return Err(local_failure(&Errno::ISDIR.into(), "rename the finished file to", &target));
     }
-    rustix::fs::renameat(folder, file.temporary_name, folder, &file.place.name)
+    rustix::fs::renameat(folder, file.temporary_name, folder, &*file.place.name)
         .map_err(|error| local_failure(&error.into(), "rename the finished file to", &target))?;
     Ok(Committed::Now)
 }
 
 fn renamed_before(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failure> {
-    match rustix::fs::statat(folder, &file.place.name, AtFlags::SYMLINK_NOFOLLOW) {
+    match rustix::fs::statat(folder, &*file.place.name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() => Ok(Committed::Before),
         _ => {
             let temporary = file.place.folder.join(file.temporary_name);
@@ -142,9 +142,12 @@ fn renamed_before(folder: &Folder, file: &Commit<'_>) -> Result<Committed, Failu
     }
 }
 
-fn dress(temporary: &File, file: &Commit<'_>) -> io::Result<()> {
+fn dress(temporary: &File, metadata: &Metadata, file: &Commit<'_>) -> io::Result<()> {
     rustix::fs::fchmod(temporary, Mode::from_raw_mode(file.mode.0))?;
-    if let Some(modified) = file.modified {
+    // The end of its fetch set it, and somebody may have touched the file since.
+    if let Some(modified) = file.modified
+        && metadata.modified()? != modified
+    {
         set_modified(temporary, modified)?;
     }
     Ok(())
@@ -183,7 +186,7 @@ mod tests {
     const TEMPORARY: &str = ".BIT0123456789abcdef.tmp";
 
     fn place(folder: &Path, name: &str) -> Place {
-        Place { folder: folder.canonicalize().unwrap().into(), name: name.into() }
+        Place { folder: folder.canonicalize().unwrap().into(), name: OsStr::new(name).into() }
     }
 
     fn temporary() -> OsString {
@@ -247,7 +250,7 @@ mod tests {
         for name in names.iter().skip(1) {
             std::fs::write(folder.path().join(name), "content").unwrap();
         }
-        let gone = Place { folder: folder.path().join("gone").into(), name: "file".into() };
+        let gone = Place { folder: folder.path().join("gone").into(), name: OsStr::new("file").into() };
         let mut commits: Vec<_> = places
             .iter()
             .zip(&names)
@@ -270,6 +273,6 @@ mod tests {
             discard(&at, &temporary()).unwrap();
         }
         assert!(!folder.path().join(TEMPORARY).exists());
-        discard(&Place { folder: Path::new("/none/at/all").into(), name: "x".into() }, &temporary()).unwrap();
+        discard(&Place { folder: Path::new("/none/at/all").into(), name: OsStr::new("x").into() }, &temporary()).unwrap();
     }
 }

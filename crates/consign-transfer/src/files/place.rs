@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
+    ffi::OsStr,
     io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ pub(crate) struct Place {
     /// The folder: absolute, and free of symbolic links.
     pub(crate) folder: Arc<Path>,
     /// The name in it.
-    pub(crate) name: OsString,
+    pub(crate) name: Box<OsStr>,
 }
 
 /// Bytes of a path, without the terminating zero (`PATH_MAX`).
@@ -66,10 +66,10 @@ impl Place {
             return Err(Failure::refused(common::ERROR_FILENAME_EXCED_RANGE, format!("a file name has at most {NAME_BYTES} bytes")));
         }
         let (place, is_known) = match known.get(folder) {
-            Some(real) => (Self { folder: Arc::clone(real), name: name.to_owned() }, true),
+            Some(real) => (Self { folder: Arc::clone(real), name: name.into() }, true),
             None => {
                 let real = folder.canonicalize().map_err(|error| refused(&error, folder))?;
-                (Self { folder: real.into(), name: name.to_owned() }, false)
+                (Self { folder: real.into(), name: name.into() }, false)
             }
         };
         if place.path().as_os_str().len() > PATH_BYTES {
@@ -86,7 +86,7 @@ impl Place {
 
     /// The final name, whole.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.folder.join(&*self.name)
     }
 
     fn check_folder(&self) -> Result<(), Failure> {
@@ -140,7 +140,7 @@ mod tests {
         std::fs::create_dir_all(real.join("a")).unwrap();
         std::os::unix::fs::symlink("a", real.join("link")).unwrap();
         let place = Place::check(&real.join("link/../a/./file")).unwrap();
-        assert_eq!(place, Place { folder: real.join("a").into(), name: "file".into() });
+        assert_eq!(place, Place { folder: real.join("a").into(), name: OsStr::new("file").into() });
         assert_eq!(Place::check(&real.join("link/x")).unwrap().path(), real.join("a/x"));
         std::os::unix::fs::symlink("/etc/passwd", real.join("a/l")).unwrap();
         assert!(Place::check(&real.join("a/l")).is_ok(), "a link in the file's own place is replaced");

@@ -30,11 +30,18 @@ pub(crate) struct Opened {
     pub(crate) before: Option<u64>,
 }
 
-/// Opens the temporary file `name`, or makes it: for the user alone, and never through a link.
+/// Makes the temporary file `name`, or opens it where it is there: for the user alone, and never
+/// through a link.
 ///
 /// # Errors
 /// `ELOOP` where something else than a file of ours alone stands under that name.
 pub(crate) fn open_temporary(folder: &Folder, name: &OsStr) -> io::Result<Opened> {
+    // Most are new: looking first would be one more search of the folder.
+    match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => return Ok(Opened { file, before: None }),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
     match folder.open_file(name, OFlags::RDWR, Mode::empty()) {
         Ok(file) => {
             let metadata = file.metadata()?;
@@ -43,10 +50,6 @@ pub(crate) fn open_temporary(folder: &Folder, name: &OsStr) -> io::Result<Opened
                 return Err(Errno::LOOP.into());
             }
             Ok(Opened { before: Some(metadata.len()), file })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-            Ok(Opened { file: folder.open_file(name, flags, Mode::RUSR | Mode::WUSR)?, before: None })
         }
         // What `O_NONBLOCK | O_WRONLY` says of sockets and of some devices.
         Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => Err(Errno::LOOP.into()),

@@ -117,7 +117,7 @@ pub(super) fn failed(draft: &mut Draft, attempt: Attempt, failure: Failure, seve
 /// TRANSIENT_ERROR until `wake`.
 pub(super) fn wait(draft: &mut Draft, failure: Failure, wake: Wake) {
     draft.stop_running();
-    draft.job.error = Some(failure);
+    draft.job.error = Some(Box::new(failure));
     draft.job.state = State::TransientError { wake };
     draft.act(Action::Notify(Notification::JobModification));
 }

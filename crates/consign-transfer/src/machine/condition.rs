@@ -6,7 +6,7 @@ use consign_bits::{ErrorContext, Failure, bits};
 use consign_core::{Hresult, Now, common::S_OK};
 
 use super::{
-    Action, Draft, Notification, State, Wake,
+    Action, Draft, Job, Notification, State, Wake,
     attempt::{network_disconnected, wait, without_network},
 };
 
@@ -57,7 +57,8 @@ pub(super) fn no_progress_due(draft: &mut Draft) -> Answer {
         .is_some_and(|since| draft.now.monotonic.since(since.monotonic) >= draft.job.choices.no_progress_timeout);
     if over && matches!(draft.job.state, State::TransientError { .. }) {
         // What kept it from progressing says more than that it did not.
-        let failure = draft.job.error.clone().unwrap_or_else(|| Failure::of(bits::BG_E_NO_PROGRESS, ErrorContext::GeneralQueueManager));
+        let failure =
+            draft.job.error.as_deref().cloned().unwrap_or_else(|| Failure::of(bits::BG_E_NO_PROGRESS, ErrorContext::GeneralQueueManager));
         draft.enter_error(failure);
     }
     Ok(S_OK)
@@ -105,6 +106,16 @@ pub(super) fn service_started(draft: &mut Draft) -> Answer {
         State::Suspended | State::Queued | State::Error | State::Transferred | State::Acknowledged => {}
     }
     Ok(S_OK)
+}
+
+impl Job {
+    /// Whether [`Event::ServiceStarted`] leaves the job as it is, as it does with most.
+    ///
+    /// [`Event::ServiceStarted`]: super::Event::ServiceStarted
+    pub fn sleeps_through_starts(&self) -> bool {
+        let at_rest = matches!(self.state, State::Suspended | State::Queued | State::Error | State::Transferred | State::Acknowledged);
+        at_rest && self.no_progress_since.is_none()
+    }
 }
 
 fn rebased(moment: Now, now: Now) -> Now {

@@ -32,7 +32,7 @@ pub struct Job {
     /// How many of them are whole, verified and safe on disk.
     pub files_transferred: u32,
     /// The last failure, until bytes move again.
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
     /// Failed attempts, ever.
     pub error_count: u32,
     /// Since when nothing has come: the first transient error after the last byte.
@@ -412,7 +412,7 @@ impl Draft {
 
     fn enter_error(&mut self, failure: Failure) {
         self.stop_running();
-        self.job.error = Some(failure);
+        self.job.error = Some(Box::new(failure));
         self.job.state = State::Error;
         self.act(Action::Notify(Notification::JobError));
     }

@@ -149,6 +149,10 @@ proptest! {
             let again = step(&job, Event::ServiceStarted, now);
             let twice = step(&again.job, Event::ServiceStarted, now);
             prop_assert_eq!(&again.job, &twice.job, "taking up the work twice is taking it up once");
+            if job.sleeps_through_starts() {
+                prop_assert_eq!(&again.job, &job, "what need not be taken up is as it was");
+                prop_assert!(again.actions.is_empty());
+            }
             prop_assert_eq!(again.actions, twice.actions);
         }
     }

@@ -49,7 +49,7 @@ fn job(letter: char) -> Job {
         state,
         files_total: 2,
         files_transferred: if matches!(letter, 'D' | 'A') { 2 } else { 1 },
-        error: failed.then(broken),
+        error: failed.then(broken).map(Box::new),
         no_progress_since: failed.then(|| at(1000)),
         attempt: ATTEMPT,
         ..Job::new(JobType::Download, choices())

@@ -91,6 +91,32 @@ fn finished_jobs_are_remembered_for_a_while() {
 }
 
 #[test]
+fn the_files_of_a_job_that_has_ended_are_shown_as_they_were() {
+    check(async |mut bench| {
+        let job = bench.job_with("a", Resource::new(Body::pattern(1, 1000)), vec![]).await;
+        for (name, size) in [("b", 2000), ("c", 3000)] {
+            bench.server.set(&format!("/{name}"), Resource::new(Body::pattern(2, size)));
+            bench.add(job, name).await.unwrap();
+        }
+        bench.engine.resume(job).await.unwrap();
+        let before = bench.wait(job, JobState::Transferred).await.progress;
+        bench.engine.complete(job).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(bench.engine.job(job).await.unwrap().progress, before);
+            let files = bench.engine.files(job, 0, u32::MAX).await.unwrap();
+            let shown: Vec<_> = files.iter().map(|file| (file.index, file.local_name.clone(), file.bytes_total, file.completed)).collect();
+            assert_eq!(
+                shown,
+                [(0, bench.path("a"), Some(1000), true), (1, bench.path("b"), Some(2000), true), (2, bench.path("c"), Some(3000), true)]
+            );
+            assert_eq!(bench.engine.files(job, 1, 1).await.unwrap(), files[1..2]);
+            assert!(bench.engine.files(job, 3, 9).await.unwrap().is_empty());
+            bench.restart().await;
+        }
+    });
+}
+
+#[test]
 fn a_database_that_cannot_be_read_is_set_aside_and_its_temporary_files_are_found() {
     check(async |bench| {
         let job = bench.job_with("a", Resource::new("x"), vec![]).await;

@@ -11,8 +11,8 @@ use crate::{
 /// As [`crate::Client`].
 #[derive(Clone)]
 pub struct Client {
-    runtime: Runtime,
-    client: crate::Client,
+    pub(super) runtime: Runtime,
+    pub(super) client: crate::Client,
 }
 
 impl Client {

@@ -15,12 +15,15 @@
 
 mod callback;
 mod client;
+mod component;
 mod job;
+mod queues;
 mod server;
 
 pub use callback::BackgroundCopyCallback;
 pub use client::{Client, Events};
 pub use job::{Job, JobChanges};
+pub use queues::{MessageList, QueueEvents, Recorder};
 pub use server::Server;
 
 use std::sync::Arc;

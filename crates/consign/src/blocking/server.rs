@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use consign_core::Guid;
 
-use super::{BackgroundCopyCallback, Runtime, callback::Threads};
-use crate::Result;
+use super::{BackgroundCopyCallback, Runtime, callback::Threads, component::OnThreads};
+use crate::{Player, Result};
 
 /// As [`crate::Server`]. Each call runs on a thread of its own.
 #[derive(Default)]
@@ -36,6 +36,14 @@ impl Server {
             server.add(class, move || Arc::new(Threads::of(runtime.clone(), create())))
         };
         self.classes.push((class, Box::new(create)));
+        self
+    }
+
+    /// As [`crate::Server::component`]. Each message is played on a thread of its own, on which all calls of
+    /// this module may be made; there is no async runtime on it.
+    #[must_use]
+    pub fn component(mut self, class: Guid, component: impl Player) -> Self {
+        self.classes.push((class, Box::new(|server, class, _| server.component(class, OnThreads(Arc::new(component))))));
         self
     }
 

@@ -5,7 +5,7 @@ use std::{any::Any, panic::AssertUnwindSafe};
 
 use consign_bits::Failure;
 use consign_core::{
-    Guid, Hresult, Interface as InterfaceModel, Queueable,
+    Guid, Hresult, Interface as InterfaceModel,
     common::{
         COMQC_E_BAD_MESSAGE, COMQC_E_NO_QUEUEABLE_INTERFACES, DISP_E_MEMBERNOTFOUND, DISP_E_TYPEMISMATCH, E_UNEXPECTED, RPC_E_SERVERFAULT,
     },
@@ -29,7 +29,6 @@ pub struct Described {
 
 impl Described {
     /// An interface that has only the methods of its base as yet.
-    #[expect(clippy::fn_params_excessive_bools, reason = "called by generated code alone, which copies what stands in the attribute")]
     pub fn new(iid: Guid, name: &str, help: &str, queueable: bool, dual: bool, base: Option<&'static Self>) -> Self {
         let known = |iid: Guid, name: &str| Base { iid, name: name.to_owned() };
         let (bases, methods, dual) = match base {
@@ -114,14 +113,14 @@ impl Described {
 #[derive(Debug)]
 pub struct Arguments<'a> {
     pub(super) writer: &'a mut Writer,
-    pub(super) ends: &'a mut Vec<usize>,
+    pub(super) starts: &'a mut Vec<usize>,
 }
 
 impl Arguments<'_> {
-    /// Appends the next one.
-    pub fn push<T: Queueable + ?Sized>(&mut self, argument: &T) {
-        argument.write(self.writer);
-        self.ends.push(self.writer.as_bytes().len());
+    /// Where the next one is appended.
+    pub fn next_argument(&mut self) -> &mut Writer {
+        self.starts.push(self.writer.as_bytes().len());
+        self.writer
     }
 }
 
@@ -151,6 +150,11 @@ where
     }
 }
 
+/// Where the compiler sees whether the `Result` of a method is the library's own.
+pub fn answered(answer: Result<()>) -> Result<()> {
+    answer
+}
+
 /// What a call of a method that there is not comes to.
 pub fn not_a_member<'a>(described: &'static Described, name: &str) -> BoxFuture<'a, Result<()>> {
     ready(Err(described.lacks(name))).boxed()
@@ -159,7 +163,7 @@ pub fn not_a_member<'a>(described: &'static Described, name: &str) -> BoxFuture<
 /// Turns a panic into `RPC_E_SERVERFAULT`: the message goes back, and the process lives on.
 pub(super) async fn guarded<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     // The object is dropped with the message, so nobody sees what the panic left half done.
-    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

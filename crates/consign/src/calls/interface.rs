@@ -38,10 +38,7 @@ pub trait Interface: Sized + 'static {
 
 /// An interface whose recorded calls can be made on a `T`. `#[consign::interface]` implements it for all
 /// that implement the trait.
-#[diagnostic::on_unimplemented(
-    message = "calls on `{Self}` cannot be played on `{T}`",
-    label = "`{T}` does not implement the trait of this interface"
-)]
+#[diagnostic::on_unimplemented(message = "calls on `{Self}` cannot be played on `{T}`", label = "no interface of `{T}`")]
 pub trait Dispatch<T>: Interface {
     /// Makes one call. The arguments are those of `signature`.
     ///

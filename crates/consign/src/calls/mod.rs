@@ -16,8 +16,11 @@ pub(crate) use described::levels;
 pub(crate) use server::play as answer_play;
 
 pub use component::{Component, PlayFailure, Played, Player};
-pub use described::{Arguments, Described, not_a_member, play};
+pub use described::{Arguments, Described, answered, not_a_member, play};
 pub use interface::{Dispatch, Interface};
 pub use playback::{Playback, PlayedMessage};
 pub use playback_control::{FinalRetry, IID_IPLAYBACKCONTROL, PlaybackControl};
 pub use recorder::Recorder;
+
+#[cfg(test)]
+mod tests;

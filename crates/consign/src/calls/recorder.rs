@@ -29,9 +29,9 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Content {
     calls: CallsBuilder,
-    /// The arguments of the call that is being recorded, and where each of them ends.
+    /// The arguments of the call that is being recorded, and where each of them starts.
     arguments: Writer,
-    ends: Vec<usize>,
+    starts: Vec<usize>,
 }
 
 impl Recorder {
@@ -104,13 +104,15 @@ impl Recorder {
     #[doc(hidden)]
     pub fn append(&self, described: &'static Described, place: usize, write: impl FnOnce(&mut Arguments<'_>)) -> Result<()> {
         let (method, signature) = described.called(place)?;
-        let Content { calls, arguments, ends } = &mut *self.content();
+        let Content { calls, arguments, starts } = &mut *self.content();
         arguments.clear();
-        ends.clear();
-        write(&mut Arguments { writer: arguments, ends });
+        starts.clear();
+        write(&mut Arguments { writer: arguments, starts });
         // Whoever plays it would refuse it, but then nobody could be told any more.
         if let Err(malformed) = check(arguments.as_bytes(), signature, Endian::Little) {
-            let parameter = ends.iter().position(|end| malformed.at <= *end).and_then(|place| method.parameters.get(place));
+            // The fault is told behind the bytes that have it.
+            let place = starts.iter().rposition(|start| *start < malformed.at).unwrap_or_default();
+            let parameter = method.parameters.get(place);
             let name = parameter.map_or("?", |parameter| &parameter.name);
             return Err(refuse(E_INVALIDARG, format!("the argument `{name}` of `{}` cannot be recorded: {}", method.name, malformed.what)));
         }

@@ -8,6 +8,10 @@ use crate::setup::{Served, limited, places};
 
 /// Runs an example beside a service; answers what came of it, and keeps the program as long as that.
 async fn run(served: &Served, example: &str, url: String, file: &std::path::Path) -> Option<(Output, Trusted)> {
+    run_with(served, example, &[url.as_ref(), file.as_os_str()]).await
+}
+
+async fn run_with(served: &Served, example: &str, arguments: &[&std::ffi::OsStr]) -> Option<(Output, Trusted)> {
     let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join(example);
     if !program.is_file() {
         eprintln!("passed over: {} is built by `cargo test` and by `cargo build --examples`", program.display());
@@ -16,7 +20,7 @@ async fn run(served: &Served, example: &str, url: String, file: &std::path::Path
     // The service starts it again.
     let program = Trusted::program(&program).unwrap();
     let mut command = Command::new(program.path());
-    command.args([url.as_ref(), file.as_os_str()]).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
     command.env("CONSIGN_DIR", served.paths.runtime.parent().unwrap()).env_remove("CONSIGN_ACTIVATION_TOKEN");
     Some((tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap(), program))
 }
@@ -50,6 +54,24 @@ fn notify_class() {
         let job = served.client().await.job(id);
         job.wait(|snapshot| snapshot.state.is_final()).await.unwrap();
         assert_eq!(std::fs::read(files.join("a")).unwrap(), b"abc");
+        served.stop().await;
+    });
+}
+
+#[test]
+fn shipment() {
+    let (folder, files, _server) = places();
+    limited(async {
+        let served = Served::start(folder.path()).await;
+        let book = files.join("book");
+        let Some((output, _program)) = run_with(&served, "shipment", &[book.as_os_str(), "7".as_ref(), "8".as_ref()]).await else { return };
+        assert!(output.status.success(), "{output:?}");
+        let message = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        // The program has ended; it is started again as the component.
+        let shipped = format!("order 7, message {message}, attempt 1\norder 8, message {message}, attempt 1\n");
+        while std::fs::read_to_string(&book).ok().as_ref() != Some(&shipped) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         served.stop().await;
     });
 }

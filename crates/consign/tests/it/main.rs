@@ -8,4 +8,5 @@ mod connecting;
 mod embedded;
 mod examples;
 mod following;
+mod queues;
 mod setup;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use consign::{Client, ConnectOptions, Job, JobSnapshot, Paths, StartPolicy};
-use consign_service::{Classes, Face, Facts, Patience, StopPolicy};
+use consign_service::{Classes, Face, Facts, Patience, Queues, StopPolicy};
 use consign_testkit::Server;
 use consign_transfer::{Engine, EngineOptions};
 use tokio::task::JoinHandle;
@@ -33,6 +33,7 @@ pub(crate) struct Served {
     pub(crate) paths: Paths,
     engine: Engine,
     classes: Arc<Classes>,
+    queues: Arc<Queues>,
     face: Face,
     listening: JoinHandle<()>,
 }
@@ -61,7 +62,8 @@ impl Served {
         };
         let engine = Engine::open(options).await.unwrap();
         let facts = Facts { state_folder: paths.state.clone(), started: consign::Timestamp::default(), stop: StopPolicy::ByPeers };
-        let face = Face::new(engine.clone(), receivers, None, facts, Patience::default());
+        let queues = Queues::open(&paths, Arc::clone(&classes), 0).await.unwrap();
+        let face = Face::new(engine.clone(), receivers, Some(Arc::clone(&queues)), facts, Patience::default());
         let _ = std::fs::remove_file(paths.socket());
         // The folder may be too deep for an address.
         let runtime = std::fs::File::open(&paths.runtime).unwrap();
@@ -76,7 +78,7 @@ impl Served {
                 tokio::spawn(async move { face.serve(stream).await });
             }
         });
-        Self { paths, engine, classes, face, listening }
+        Self { paths, engine, classes, queues, face, listening }
     }
 
     pub(crate) fn options(&self) -> ConnectOptions {
@@ -97,6 +99,7 @@ impl Served {
         self.listening.abort();
         let _ = self.listening.await;
         let _ = std::fs::remove_file(self.paths.socket());
+        self.queues.stop(std::time::Duration::from_secs(1)).await;
         self.classes.shutdown().await;
         self.face.close();
         self.engine.shutdown().await;

@@ -39,8 +39,8 @@ impl Verb {
         let problem = Problem::of(format!("class {} was not {}", shown(class), self.done()), error);
         match (self, error.code()) {
             (Self::Unregister(_), common::ERROR_BUSY) => problem.help(
-                "`--force` unregisters it all the same, and what those jobs have to tell waits; `consign job notify JOB --class none` \
-                 takes it from a job",
+                "`--force` unregisters it all the same, and what those jobs have to tell, or those messages, wait; `consign job notify \
+                 JOB --class none` takes it from a job, `consign queue` shows messages",
             ),
             (Self::Start, common::E_ACCESSDENIED) => problem.help(super::TRUST),
             (Self::Start, common::CO_E_SERVER_EXEC_FAILURE) => {

@@ -1,6 +1,6 @@
 //! `consign class show`.
 
-use consign::{ClassDetails, ClassReport, Client, OutputLine, ServerState, Timestamp, describe};
+use consign::{ClassDetails, ClassReport, Client, ComponentSummary, ListenerState, OutputLine, ServerState, Timestamp, describe};
 
 use crate::{
     console::{Colour, Console, Form},
@@ -13,10 +13,17 @@ use crate::{
 
 pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outcome {
     let report = client.class(name).await.map_err(|error| Problem::of(format!("class {} was not read", shown(name)), &error))?;
+    // A file that describes no class has none.
+    let component = client.component(name).await.ok().map(|component| component.summary).filter(is_component);
     match console.form {
-        Form::Programs => console.document(&document::ClassReport::from(&report))?,
+        Form::Programs => console.document(&document::ClassReport::new(&report, component.as_ref()))?,
         Form::People => {
-            console.lines(wording::aligned(&facts(&report, &console.calendar, now())))?;
+            let mut facts = facts(&report, &console.calendar, now());
+            if let Some(component) = &component {
+                let queue = client.queue(&component.queue).await.ok();
+                facts.extend(crate::commands::component::of_class(component, queue.as_ref()));
+            }
+            console.lines(wording::aligned(&facts))?;
             if !report.output.is_empty() {
                 console.line("")?;
                 console.line(console.stdout.paint(Colour::Strong, "What its server wrote last:"))?;
@@ -25,6 +32,12 @@ pub(super) async fn run(client: &Client, name: &str, console: &Console) -> Outco
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether calls on the class are queued, or its class file speaks of queues.
+fn is_component(component: &ComponentSummary) -> bool {
+    let says_so = component.listener == ListenerState::Off || component.max_players.is_some() || component.exception_class.is_some();
+    !component.interfaces.is_empty() || says_so
 }
 
 /// What a server wrote, with its times.

@@ -30,19 +30,24 @@ const NAME_LIMIT: usize = 200;
 pub(crate) fn plan(urls: &[String], output: Option<&Path>) -> Outcome<Vec<Target>> {
     let mut targets = Vec::new();
     let mut taken = HashSet::new();
+    // Names have no slash: all files go there.
+    let folder = match output {
+        None => Some(real(Path::new("."))?),
+        Some(folder) if folder.is_dir() || ends_with_slash(folder) => Some(real(folder)?),
+        Some(_) => None,
+    };
     for text in urls {
         let url = checked_url(text)?;
         let name = name_of(&url);
-        let path = match output {
-            None => PathBuf::from(&name),
-            Some(folder) if folder.is_dir() || ends_with_slash(folder) => folder.join(&name),
-            Some(file) if urls.len() == 1 => file.to_owned(),
-            Some(other) => {
+        let path = match (&folder, output) {
+            (Some(folder), _) => folder.join(&name),
+            (None, Some(file)) if urls.len() == 1 => absolute(file)?,
+            (None, other) => {
+                let other = other.unwrap_or(Path::new("."));
                 let why = format!("{} is not a folder, and there are several URLs", shown(&other.to_string_lossy()));
                 return Err(Problem::usage("nothing was fetched", why));
             }
         };
-        let path = absolute(&path)?;
         if !taken.insert(path.clone()) {
             let why = format!("two of the URLs would become {}", shown(&path.to_string_lossy()));
             return Err(Problem::usage("nothing was fetched", why).help("fetch them one by one, each with -o"));
@@ -69,13 +74,23 @@ pub(crate) fn checked_url(text: &str) -> Outcome<Url> {
 /// The path from the root on, with the symbolic links of its folder followed now: the service
 /// follows none. The folder need not exist; the service says what is wrong with it.
 pub(crate) fn absolute(path: &Path) -> Outcome<PathBuf> {
-    let failed =
-        |error: std::io::Error| Problem::failed(format!("{} cannot be written", shown(&path.to_string_lossy())), error.to_string());
-    let path = std::path::absolute(path).map_err(failed)?;
+    let path = from_root(path)?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Problem::usage(format!("{} cannot be written", shown(&path.to_string_lossy())), "it is no name of a file"));
     };
     Ok(folder.canonicalize().map_or_else(|_| path.clone(), |folder| folder.join(name)))
+}
+
+/// A folder, with the symbolic links on the way to it followed, if it exists.
+fn real(folder: &Path) -> Outcome<PathBuf> {
+    let folder = from_root(folder)?;
+    Ok(folder.canonicalize().unwrap_or(folder))
+}
+
+fn from_root(path: &Path) -> Outcome<PathBuf> {
+    let failed =
+        |error: std::io::Error| Problem::failed(format!("{} cannot be written", shown(&path.to_string_lossy())), error.to_string());
+    std::path::absolute(path).map_err(failed)
 }
 
 /// The last segment of the path, made harmless.
