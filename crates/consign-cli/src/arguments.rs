@@ -63,6 +63,11 @@ pub(crate) enum Command {
     /// Read IDL files.
     #[command(subcommand)]
     Idl(Idl),
+    /// Name the databases from which recorded calls are carried to their queues.
+    ///
+    /// An application records calls in its own SQLite database, in the transactions that change its data.
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Run, start, stop and look at the service.
     #[command(subcommand)]
     Service(Service),
@@ -567,6 +572,25 @@ pub(crate) struct Queues {
     /// Which queues.
     #[arg(required = true, value_name = "QUEUE")]
     pub(crate) queues: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Outbox {
+    /// Carry from databases, from now on.
+    ///
+    /// The database has an outbox already: the application makes it when it first opens it.
+    Add(Databases),
+    /// List the outboxes, and what keeps them from being emptied.
+    List,
+    /// Carry from databases no more. What waits in them stays there.
+    Remove(Databases),
+}
+
+#[derive(Args)]
+pub(crate) struct Databases {
+    /// Which databases.
+    #[arg(required = true, value_name = "DB")]
+    pub(crate) databases: Vec<PathBuf>,
 }
 
 /// What the service starts for the demonstration.
