@@ -96,13 +96,17 @@ pub enum Listing {
 }
 
 impl Client {
-    /// Connects to the service of this user, and starts it if it is not running.
+    /// Connects to the service of this user, and starts it if it is not running. In a server that a service
+    /// has started it is that service: the one at `CONSIGN_SOCKET`.
     ///
     /// # Errors
     /// [`Error::NotStarted`], [`Error::NoFolder`], [`Error::ForeignService`], [`Error::Socket`],
     /// [`Error::Protocol`].
     pub async fn connect() -> Result<Self> {
-        Self::connect_with(ConnectOptions::default()).await
+        match std::env::var_os(names::SOCKET_VARIABLE) {
+            Some(socket) => Self::of_socket(PathBuf::from(socket)).await,
+            None => Self::connect_with(ConnectOptions::default()).await,
+        }
     }
 
     /// Connects as `options` say.

@@ -3,7 +3,7 @@
 //! Owns the class objects and the connection that they are called over. The objects that are made are
 //! kept and called by [`crate::callbacks`].
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{env, sync::Arc};
 
 use consign_bits::ErrorContext;
 use consign_core::{
@@ -115,10 +115,7 @@ impl Server {
     /// class that it does not have), `CO_E_OBJISREG` (the class has a server),
     /// `REGDB_E_CLASSNOTREG`, and those of [`Client::connect`].
     pub async fn run(self) -> Result<()> {
-        let client = match env::var_os(names::SOCKET_VARIABLE) {
-            Some(socket) => Client::of_socket(PathBuf::from(socket)).await?,
-            None => Client::connect().await?,
-        };
+        let client = Client::connect().await?;
         self.serve(&client, &env::var(names::TOKEN_VARIABLE).unwrap_or_default()).await
     }
 

@@ -75,3 +75,19 @@ fn shipment() {
         served.stop().await;
     });
 }
+
+#[test]
+fn order_with_response() {
+    let (folder, files, _server) = places();
+    limited(async {
+        let served = Served::start(folder.path()).await;
+        let book = files.join("book");
+        let arguments = [book.as_os_str(), "teapot".as_ref(), "2".as_ref()];
+        let Some((output, _program)) = run_with(&served, "order_with_response", &arguments).await else { return };
+        assert!(output.status.success(), "{output:?}");
+        while std::fs::read_to_string(&book).unwrap_or_default() != "ordered: 2 x teapot\nshipped: 2 x teapot\n" {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        served.stop().await;
+    });
+}

@@ -1,6 +1,7 @@
 //! Queues, messages and components, as the library shows them. The component's server is this test
 //! program itself, started again ([`server`]).
 
+mod playing;
 mod server;
 
 use consign::{
