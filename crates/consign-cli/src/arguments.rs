@@ -441,7 +441,7 @@ pub(crate) struct Call {
     #[arg(long, conflicts_with_all = ["method", "arguments"])]
     pub(crate) stdin: bool,
     /// All lines are one message: all of them are recorded, or none.
-    #[arg(long, requires = "stdin")]
+    #[arg(long)]
     pub(crate) one_message: bool,
 }
 

@@ -7,5 +7,6 @@ mod help;
 mod jobs;
 mod kill;
 mod notices;
+mod queue;
 mod service;
 mod setup;

@@ -88,7 +88,7 @@ async fn several(
     if printed == 0 && console.stdout.is_terminal {
         console.remark(if all == queue.messages() { "no messages" } else { "no such messages; `consign queue show` counts the others" });
     } else if printed >= peek.count && left > 0 {
-        console.remark(format!("and {} more; `-n {all}` shows all of them", wording::counted(left, "message")));
+        console.remark(format!("and {}; `-n {all}` shows all of them", wording::counted(left, "more message")));
     }
     Ok(Exit::Done)
 }
@@ -109,7 +109,7 @@ fn entry(message: &MessageSummary, calls: &[ShownCall], length: Length, columns:
     lines.extend(calls.iter().map(|call| fit(format!("    {}", call.to_text(length)))));
     let hidden = usize::try_from(message.calls).unwrap_or(usize::MAX).saturating_sub(calls.len());
     if hidden > 0 {
-        lines.push(fit(format!("    … and {} more", wording::counted(hidden.try_into().unwrap_or(u64::MAX), "call"))));
+        lines.push(fit(format!("    … and {}", wording::counted(hidden.try_into().unwrap_or(u64::MAX), "more call"))));
     }
     lines.extend(trouble(message, &console.calendar, now()).map(|text| fit(format!("    {text}"))));
     lines
