@@ -96,7 +96,9 @@ async fn several(
 /// A message in a list: a line, its calls, and what went wrong.
 fn entry(message: &MessageSummary, calls: &[ShownCall], length: Length, columns: Option<usize>, console: &Console) -> Vec<String> {
     let number = console.stdout.paint(Colour::Strong, &message.number.to_string());
-    let label = if message.label.is_empty() { String::new() } else { format!("  {}", shown(&message.label)) };
+    // What stands before it takes at most so much, whatever the queue is called.
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(48).max(16));
+    let label = if message.label.is_empty() { String::new() } else { format!("  {}", cut(&shown(&message.label), room)) };
     let recorded = console.calendar.short(message.arrived, now());
     let standing = console.stdout.paint(colour(message), standing(message));
     let place = if message.standing == Standing::Ready && message.place == message.queue {
