@@ -2,7 +2,7 @@
 
 use consign_core::interface::{Obstacle, Warning};
 
-use crate::{Code, Described, Diagnostic, Document, Origin, Place, Severity};
+use crate::{Code, Described, Diagnostic, Document, Form, Origin, Place, Severity};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,9 @@ impl Described {
         if self.interface.attributes.queueable {
             return obstacles.iter().map(|obstacle| self.obstacle(obstacle)).collect();
         }
-        let Some(first) = obstacles.first() else { return Vec::new() };
+        // A bracket around types is no interface that anyone would queue.
+        let is_bracket = self.form == Form::Plain && self.interface.methods.is_empty();
+        let Some(first) = obstacles.first().filter(|_| !is_bracket) else { return Vec::new() };
         let name = &self.interface.name;
         let more = match obstacles.len() - 1 {
             0 => String::new(),

@@ -274,12 +274,12 @@ impl Document {
                     == (theirs.clsid, &theirs.help, theirs.transaction, &theirs.interfaces)
             })
         });
-        let types = self.types.iter().filter(|one| one.origin == Origin::Own);
+        let mut types = self.types.iter().filter(|one| one.origin == Origin::Own);
         let mut constants = self.constants.iter().filter(|one| one.origin == Origin::Own);
         let mut libraries = self.libraries.iter().filter(|one| one.origin == Origin::Own);
         interfaces
             && coclasses
-            && types.cloned().all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind))
+            && types.all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind))
             && constants.all(|mine| {
                 other.constants.iter().any(|theirs| (&theirs.name, &theirs.kind, &theirs.value) == (&mine.name, &mine.kind, &mine.value))
             })

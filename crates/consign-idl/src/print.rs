@@ -11,7 +11,7 @@ use std::{
 
 use consign_core::interface::{Element, Field, Type};
 
-use crate::{Coclass, Constant, Document, Library, Literal, NamedKind, NamedType, Opaque, Origin, Transaction, builtin};
+use crate::{Coclass, Constant, Document, Form, Library, Literal, NamedKind, NamedType, Opaque, Origin, Transaction, builtin};
 
 /// The file's own interfaces, classes and libraries, and the types that they need, as IDL.
 pub fn print(document: &Document) -> String {
@@ -95,6 +95,10 @@ impl Printer<'_> {
                 names.insert(name.clone());
             }
         });
+        // Bases of other files are printed before what derives from them.
+        let interfaces = self.document.interfaces.iter().filter(|one| one.origin == Origin::Own && one.form != Form::Dispatch);
+        let bases = interfaces.flat_map(|one| one.interface.bases.iter().map(|base| base.name.clone()));
+        names.extend(bases.filter(|name| builtin::base(name).is_none()));
         let coclasses = self.document.coclasses.iter().filter(|coclass| coclass.origin == Origin::Own);
         names.extend(coclasses.flat_map(|coclass| coclass.interfaces.iter().map(|member| member.name.clone())));
         // Those that are printed are declared, too: they may point at one another.

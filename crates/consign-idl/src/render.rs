@@ -2,9 +2,12 @@
 
 use std::{error, fmt};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use crate::{Diagnostic, Severity};
+use crate::{Diagnostic, Place, Severity};
+
+/// Lines that are longer are not drawn, in bytes: nobody can read them.
+const LONGEST_LINE: usize = 1000;
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,10 @@ pub fn render(diagnostic: &Diagnostic, colour: Colour, width: usize) -> String {
         Colour::Never => GraphicalTheme::unicode_nocolor(),
     };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.max(20)).with_context_lines(1);
-    let drawn = Drawn::new(diagnostic);
+    if diagnostic.place.as_ref().is_some_and(|place| longest_line_around(place) > LONGEST_LINE) {
+        return render_plain(diagnostic) + "\n";
+    }
+    let drawn = Drawn { diagnostic, source: diagnostic.place.as_ref().map(Lines) };
     let mut text = String::new();
     match handler.render_report(&mut text, &drawn) {
         Ok(()) => text,
@@ -45,16 +51,30 @@ pub fn render_plain(diagnostic: &Diagnostic) -> String {
     text
 }
 
-struct Drawn<'a> {
-    diagnostic: &'a Diagnostic,
-    source: Option<NamedSource<String>>,
+/// Of the lines that are drawn: the one where it begins, and its neighbours.
+fn longest_line_around(place: &Place) -> usize {
+    let text = &place.file.text;
+    let (before, after) = text.split_at_checked(place.start).unwrap_or((text, ""));
+    let mut before = before.rsplit('\n').map(str::len);
+    let mut after = after.split('\n').map(str::len);
+    let line = before.next().unwrap_or(0) + after.next().unwrap_or(0);
+    line.max(before.next().unwrap_or(0)).max(after.next().unwrap_or(0))
 }
 
-impl<'a> Drawn<'a> {
-    /// With the lines around the place alone, so that a file of megabytes costs no more than a small one.
-    fn new(diagnostic: &'a Diagnostic) -> Self {
-        let source = diagnostic.place.as_ref().map(|place| NamedSource::new(&place.file.name, place.file.text.clone()));
-        Self { diagnostic, source }
+struct Drawn<'a> {
+    diagnostic: &'a Diagnostic,
+    source: Option<Lines<'a>>,
+}
+
+/// The file of a place, without a copy of it.
+struct Lines<'a>(&'a Place);
+
+impl SourceCode for Lines<'_> {
+    fn read_span<'b>(&'b self, span: &SourceSpan, before: usize, after: usize) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let found = self.0.file.text.as_str().read_span(span, before, after)?;
+        let name = self.0.file.name.clone();
+        let named = MietteSpanContents::new_named(name, found.data(), *found.span(), found.line(), found.column(), found.line_count());
+        Ok(Box::new(named))
     }
 }
 
@@ -82,7 +102,9 @@ impl miette::Diagnostic for Drawn<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let place = self.diagnostic.place.as_ref()?;
         let label = Some(self.diagnostic.label.clone()).filter(|label| !label.is_empty());
-        let span = LabeledSpan::new(label, place.start, place.end.saturating_sub(place.start).max(1));
+        // What goes on over several lines is drawn where it begins.
+        let length = place.text().lines().next().unwrap_or_default().len().max(1);
+        let span = LabeledSpan::new(label, place.start, length);
         Some(Box::new(std::iter::once(span)))
     }
 }

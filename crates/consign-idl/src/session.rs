@@ -70,7 +70,8 @@ impl<'a> Session<'a> {
 
     pub(crate) fn report(&mut self, severity: Severity, code: Code, span: Option<Span>, message: String, help: Option<String>) {
         let most = self.limits().diagnostics;
-        if self.diagnostics.len() >= most {
+        // What is said of a file that was given up may come from its missing rest.
+        if self.given_up || self.diagnostics.len() >= most {
             return;
         }
         let place = span.and_then(|span| self.place(span));
@@ -98,10 +99,10 @@ impl<'a> Session<'a> {
     /// A limit was reached: nothing is read any more.
     pub(crate) fn give_up(&mut self, span: Option<Span>, message: impl Into<String>) {
         if !self.given_up {
-            self.given_up = true;
             // Told even where everything else is left out.
             self.diagnostics.truncate(self.limits().diagnostics.saturating_sub(2));
             self.report(Severity::Error, Code::Limit, span, message.into(), None);
+            self.given_up = true;
         }
     }
 

@@ -84,26 +84,8 @@ pub struct Step {
 /// What becomes of a message in `state` when `event` happens. What cannot happen to it there changes
 /// nothing.
 pub fn step(state: &State, event: &Event, given: &Given<'_>) -> Step {
-    match event {
-        Event::Played => gone(state),
-        Event::Failed { call, reason } => failed(state, *call, reason, given),
-        Event::Died { sentence } => died(state, sentence, given),
-        Event::NotUnderstood(reason) => {
-            if matches!(state.place, Place::Exception(_)) {
-                // An exception class that lacks the interface has failed, as COM+ has it.
-                failed(state, None, reason, given)
-            } else {
-                kept(State { standing: Standing::Parked, due: None, reason: reason.clone(), ..state.clone() })
-            }
-        }
-        Event::CutOff => kept(state.clone()),
-        Event::Expired => given_up(state, expired(), given),
-        Event::Undeliverable(reason) => given_up(state, reason.clone(), given),
-        Event::Due if state.standing == Standing::Waiting => kept(State { standing: Standing::Ready, due: None, ..state.clone() }),
-        Event::Understood if state.standing == Standing::Parked => {
-            kept(State { standing: Standing::Ready, reason: Reason::none(), ..state.clone() })
-        }
-        Event::Retry { position } => kept(State {
+    match (state.standing, event) {
+        (_, Event::Retry { position }) => kept(State {
             place: Place::Input,
             standing: Standing::Ready,
             position: *position,
@@ -112,12 +94,25 @@ pub fn step(state: &State, event: &Event, given: &Given<'_>) -> Step {
             deaths: 0,
             ..state.clone()
         }),
-        Event::Due | Event::Understood => kept(state.clone()),
+        // Only a message that is ready is played, so only of that one can an attempt say anything.
+        (Standing::Ready, Event::Played) => Step { state: None, attempt: None },
+        (Standing::Ready, Event::Failed { call, reason }) => failed(state, *call, reason, given),
+        (Standing::Ready, Event::Died { sentence }) => died(state, sentence, given),
+        // An exception class that lacks the interface has failed, as COM+ has it.
+        (Standing::Ready, Event::NotUnderstood(reason)) if matches!(state.place, Place::Exception(_)) => failed(state, None, reason, given),
+        (Standing::Ready, Event::NotUnderstood(reason)) => {
+            kept(State { standing: Standing::Parked, reason: reason.clone(), ..state.clone() })
+        }
+        (Standing::Waiting, Event::Due) => kept(State { standing: Standing::Ready, due: None, ..state.clone() }),
+        (Standing::Parked, Event::Understood) => kept(State { standing: Standing::Ready, reason: Reason::none(), ..state.clone() }),
+        (Standing::Ready | Standing::Waiting | Standing::Parked, Event::Expired) if state.expires.is_some() => {
+            kept(last_resort(state.clone(), Side::Client, expired(), given))
+        }
+        (Standing::Ready | Standing::Waiting | Standing::Parked, Event::Undeliverable(reason)) => {
+            kept(last_resort(state.clone(), Side::Client, reason.clone(), given))
+        }
+        _ => kept(state.clone()),
     }
-}
-
-fn gone(state: &State) -> Step {
-    if state.standing == Standing::Dead { kept(state.clone()) } else { Step { state: None, attempt: None } }
 }
 
 fn kept(state: State) -> Step {
@@ -126,9 +121,6 @@ fn kept(state: State) -> Step {
 
 /// Counts an attempt, and sends the message where its failures lead.
 fn failed(state: &State, call: Option<u32>, reason: &Reason, given: &Given<'_>) -> Step {
-    if state.standing == Standing::Dead {
-        return kept(state.clone());
-    }
     let attempts = state.attempts.saturating_add(1);
     let attempt = Attempt { number: attempts, at: given.now, place: state.place, call, reason: reason.clone() };
     let counted = State { attempts, attempts_here: state.attempts_here.saturating_add(1), expires: None, ..state.clone() };
@@ -190,16 +182,15 @@ fn last_resort(state: State, side: Side, reason: Reason, given: &Given<'_>) -> S
 }
 
 fn died(state: &State, sentence: &str, given: &Given<'_>) -> Step {
-    if state.standing == Standing::Dead {
-        return kept(state.clone());
-    }
     let deaths = state.deaths.saturating_add(1);
     let reason = Reason::new(common::RPC_E_SERVER_DIED, sentence);
     let attempts = state.attempts.saturating_add(1);
     let attempt = Some(Attempt { number: attempts, at: given.now, place: state.place, call: None, reason: reason.clone() });
     let counted = State { attempts, deaths, expires: None, ..state.clone() };
     let state = if deaths < MOST_DEATHS {
-        // Its deaths are counted apart from its failures: it is tried again where it stands.
+        // Its deaths are counted apart from its failures: it is tried again where it stands. Before the
+        // exception class it keeps the reason for which it came there.
+        let reason = if matches!(state.place, Place::Exception(_)) { state.reason.clone() } else { reason };
         State { reason, ..counted }
     } else {
         let sentence = format!("set aside: the component's process died {deaths} times while it was played; {sentence}");
@@ -207,14 +198,6 @@ fn died(state: &State, sentence: &str, given: &Given<'_>) -> Step {
         State { place: Place::Dead, standing: Standing::Dead, due: None, attempts_here: 0, reason, ..counted }
     };
     Step { state: Some(state), attempt }
-}
-
-/// It was never received: the client's side of failing.
-fn given_up(state: &State, reason: Reason, given: &Given<'_>) -> Step {
-    if state.standing == Standing::Dead {
-        return kept(state.clone());
-    }
-    kept(last_resort(state.clone(), Side::Client, reason, given))
 }
 
 fn expired() -> Reason {
@@ -226,3 +209,6 @@ pub fn is_not_understood(code: Hresult) -> bool {
     [common::REGDB_E_IIDNOTREG, common::DISP_E_MEMBERNOTFOUND, common::REGDB_E_CLASSNOTREG, common::CLASS_E_CLASSNOTAVAILABLE]
         .contains(&code)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,16 +21,17 @@ pub trait Store: Send {
     /// Makes all the changes or none, durably: they survive the end of the power when this returns `Ok`.
     ///
     /// # Errors
-    /// When they are not stored; or, after a failure of the disk, when nobody can say: then the store
+    /// When they are not stored, as for a message that is not there; or, after a failure of the disk, when nobody can say: then the store
     /// refuses every further change until it is opened again.
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreFailure>;
 
     /// The next messages of `queue` that stand as `standing`, highest priority first, then by
-    /// position, after `after`, without those of the classes in `without`. At most `most`, and fewer
+    /// position, after `after`, as `which` narrows them down. At most `most`, and fewer
     /// once their calls have 1 MiB; an empty answer is the end.
     fn next(&mut self, query: &Next<'_>) -> Result<Vec<Message>, StoreFailure>;
 
-    /// Waiting messages whose time has come at `now`, the earliest first, and messages that expired. At most `most`.
+    /// Waiting messages whose time has come at `now`, and messages that expired, the earliest first. At
+    /// most `most`, and fewer once their calls have 1 MiB; an empty answer is the end.
     fn due(&mut self, now: Timestamp, most: usize) -> Result<Vec<Message>, StoreFailure>;
 
     /// The earliest moment at which [`Store::due`] will have something that it has not now, or has already.
@@ -55,11 +56,36 @@ pub struct Next<'a> {
     pub standing: Standing,
     /// Only those that come after this priority and position.
     pub after: Option<Turn>,
-    /// Not those of these classes.
-    pub without: &'a [Guid],
+    /// Of which classes.
+    pub which: Which<'a>,
     /// How many at most.
     pub most: usize,
 }
+
+/// Of which classes messages are wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Of every class but these.
+    Without(&'a [Guid]),
+    /// Of this one.
+    Only(Guid),
+}
+
+impl Which<'_> {
+    /// Of every class.
+    pub const ALL: Self = Self::Without(&[]);
+
+    /// Whether messages of this class are wanted.
+    pub fn wants(&self, class: Guid) -> bool {
+        match self {
+            Self::Without(classes) => !classes.contains(&class),
+            Self::Only(only) => *only == class,
+        }
+    }
+}
+
+/// Answers of several messages end when their calls have so many bytes.
+pub const HEAVIEST_ANSWER: usize = 1 << 20;
 
 /// A message's turn: a higher priority comes first, then a lower position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +166,7 @@ impl Counts {
 /// A change. The store makes them in the order in which they are given.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// A new message. Its queue is there.
+    /// A new message. Its queue is there, or comes earlier in the same commit.
     Insert(Message),
     /// A new state of a message, whose queue may be another now.
     Update {

@@ -419,7 +419,9 @@ impl Parser<'_, '_> {
                 break;
             }
         }
-        self.expect(";");
+        if !self.expect(";") && !self.peek().is_none_or(|token| token.first) {
+            self.skip_declaration();
+        }
         Some(Item::Typedef(Rc::new(Typedef { attributes, base, declarators })))
     }
 }

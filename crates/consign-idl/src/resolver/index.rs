@@ -101,6 +101,9 @@ impl Resolver<'_, '_> {
         if let Base::Structure(body) = &typedef.base.base {
             self.index.typedefs_of.insert(address(body), Rc::clone(typedef));
         }
+        if let Base::Interface(name) = &typedef.base.base {
+            self.index.forwards.insert(Rc::clone(name));
+        }
         for (declarator, declared) in typedef.declarators.iter().enumerate() {
             let Some(name) = &declared.name else { continue };
             self.check_word(name);

@@ -13,7 +13,7 @@ use super::{
     Resolver, attributes,
     index::Declared,
     shapes::{PointerKind, Said},
-    types::size_of,
+    types::measure,
 };
 use crate::{
     Code, Described, Form, InterfacePlaces, MethodPlaces, ParameterPlace, Place, builtin,
@@ -111,9 +111,7 @@ impl Resolver<'_, '_> {
                 })?;
             }
         }
-        let parts: usize =
-            methods.iter().map(|method| 1 + method.parameters.iter().map(|parameter| size_of(&parameter.kind)).sum::<usize>()).sum();
-        self.count_parts(bases.len() + 1 + parts, name.span);
+        self.count_parts(bases.len() + 1 + declaration.methods.len(), name.span);
         let interface = Interface { iid, name: name.text.to_string(), help: attributes::help(said), bases, attributes, methods };
         self.tell_same_iid(&interface, name, declared);
         let places = Some(InterfacePlaces { name: self.session.place(name.span)?, queueable, methods: places });
@@ -184,6 +182,15 @@ impl Resolver<'_, '_> {
             (Resolved::Done { place, next }, None) => {
                 let Some(described) = self.document.interfaces.get(place) else { return };
                 let of = &described.interface;
+                // Before they are copied: a long line of bases has them many times over.
+                let parameters = of.methods.iter().flat_map(|method| &method.parameters);
+                let parts = of.methods.len() + of.bases.len() + parameters.map(|parameter| measure(&parameter.kind).0).sum::<usize>();
+                self.count_parts(parts, base.span);
+                if self.session.has_given_up() {
+                    return;
+                }
+                let Some(described) = self.document.interfaces.get(place) else { return };
+                let of = &described.interface;
                 inherited.next = next;
                 inherited.bases.push(Base { iid: of.iid, name: of.name.clone() });
                 inherited.bases.extend(of.bases.iter().cloned());
@@ -226,6 +233,7 @@ impl Resolver<'_, '_> {
         };
         let nothing = Said::by(said);
         let returned = self.base_shape(&declared.returns, of.origin, of.pointers).within(&declared.layers, &nothing);
+        let returned = self.bounded(returned, declared.returns.span);
         let returns = returned.settle(&nothing, PointerKind::Optional, of.pointers);
         let mut parameters = Vec::new();
         let mut places = Vec::new();

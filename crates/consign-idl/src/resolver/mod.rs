@@ -144,20 +144,12 @@ impl Resolver<'_, '_> {
     fn constant(&mut self, declaration: &ConstantDeclaration, origin: Origin, pointers: PointerKind) {
         let Some(name) = &declaration.declarator.name else { return };
         let base = self.base_shape(&declaration.base, origin, pointers);
-        let kind = self.constant_type(base, &declaration.declarator.layers);
+        let kind = self.constant_type(base, &declaration.declarator.layers, name.span);
         let texts: Vec<&Token> = declaration.value.iter().filter(|token| !token.is("L")).collect();
         let value = if !texts.is_empty() && texts.iter().all(|token| token.kind == Kind::Text) {
             Literal::Text(texts.iter().map(|token| unquoted(&token.text)).collect())
-        } else if let [value] = texts.as_slice()
-            && value.kind == Kind::Number
-            && expression::number(&value.text).is_none()
-        {
-            Literal::Written(value.text.to_string())
-        } else if let [minus, value] = texts.as_slice()
-            && minus.is("-")
-            && value.kind == Kind::Number
-            && expression::number(&value.text).is_none()
-        {
+        } else if matches!(kind, Type::F32 | Type::F64) && texts.iter().all(|token| is_of_a_formula(token)) && !texts.is_empty() {
+            // Nobody here reckons with fractions.
             Literal::Written(spelled(&declaration.value))
         } else {
             let Some(value) = self.evaluate(&declaration.value, name.span) else { return };
@@ -187,4 +179,8 @@ impl Resolver<'_, '_> {
             self.session.give_up(Some(span), format!("the types have more than {most} parts, written out wherever they are used"));
         }
     }
+}
+
+fn is_of_a_formula(token: &Token) -> bool {
+    matches!(token.kind, Kind::Number | Kind::Name) || ["+", "-", "*", "/", "(", ")"].iter().any(|mark| token.is(mark))
 }

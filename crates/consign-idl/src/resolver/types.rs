@@ -27,6 +27,8 @@ pub(super) enum Body {
 const DEEPEST: usize = 64;
 /// How many pointers and arrays may be around a type.
 const MOST_RINGS: usize = 32;
+/// How deep types may be nested. Fewer can be written down.
+const MOST_LEVELS: usize = 32;
 /// How many parts a structure may have, with those of its fields.
 const MOST_PARTS: usize = 4096;
 /// How many values an enumeration may have.
@@ -95,10 +97,19 @@ impl Resolver<'_, '_> {
         self.bounded(shape, alias.span)
     }
 
+    /// A shape that is kept: its parts count, and it is not nested without end.
     pub(super) fn bounded(&mut self, mut shape: Shape, span: Span) -> Shape {
         if shape.rings.len() > MOST_RINGS {
             self.session.error(Code::Limit, span, format!("more than {MOST_RINGS} pointers and arrays within each other"));
             shape.rings.truncate(1);
+        }
+        if let Meaning::Value(kind) = &shape.base {
+            let (parts, depth) = measure(kind);
+            self.count_parts(parts, span);
+            if depth > MOST_LEVELS {
+                self.session.error(Code::Limit, span, format!("types are nested more than {MOST_LEVELS} deep"));
+                shape.base = Meaning::Value(broken("…"));
+            }
         }
         shape
     }
@@ -113,6 +124,9 @@ impl Resolver<'_, '_> {
 
     /// What stands before a declarator.
     pub(super) fn base_shape(&mut self, expression: &TypeExpression, origin: Origin, pointers: PointerKind) -> Shape {
+        if self.session.has_given_up() {
+            return Shape::value(Type::Void);
+        }
         if self.depth >= DEEPEST {
             let message = format!("types stand for one another more than {DEEPEST} deep");
             self.session.give_up(Some(expression.span), message);
@@ -239,7 +253,7 @@ impl Resolver<'_, '_> {
         let mut parts = 0;
         for declared in &structure.fields {
             let kind = self.field(declared, origin, pointers);
-            parts += size_of(&kind);
+            parts += measure(&kind).0;
             let span = declared.declarator.name.as_ref().map_or(declared.base.span, |name| name.span);
             if let Some(name) = &declared.declarator.name {
                 self.check_word(name);
@@ -306,9 +320,10 @@ impl Resolver<'_, '_> {
     }
 
     /// The type of a constant.
-    pub(super) fn constant_type(&mut self, base: Shape, layers: &[Layer]) -> Type {
+    pub(super) fn constant_type(&mut self, base: Shape, layers: &[Layer], span: Span) -> Type {
         let said = Said::by(&AttributeList::default());
         let mut shape = base.within(layers, &said);
+        shape = self.bounded(shape, span);
         // `const wchar_t *NAME = L"…"`
         if let (Meaning::Value(kind), [Ring::Pointer { .. }]) = (&shape.base, shape.rings.as_slice()) {
             let form = match kind {
@@ -346,13 +361,20 @@ fn primitive_type(primitive: Primitive) -> Type {
     }
 }
 
-/// How many parts a type has, written out.
-pub(super) fn size_of(kind: &Type) -> usize {
+/// How many parts a type has, written out, and how deep they are nested.
+pub(super) fn measure(kind: &Type) -> (usize, usize) {
     match kind {
-        Type::Struct { fields, .. } => 1 + fields.iter().map(|field| size_of(&field.kind)).sum::<usize>(),
+        Type::Struct { fields, .. } => {
+            let measured = fields.iter().map(|field| measure(&field.kind));
+            let (parts, depth) = measured.fold((0, 0), |(parts, depth), (more, deep)| (parts + more, depth.max(deep)));
+            (parts + 1, depth + 1)
+        }
         // A value takes as much as a field.
-        Type::Enum { elements, .. } => 1 + elements.len() / 4,
-        Type::Array(inner) | Type::Optional(inner) | Type::Reference(inner) | Type::SafeArray(inner) => 1 + size_of(inner),
-        _ => 1,
+        Type::Enum { elements, .. } => (1 + elements.len() / 4, 1),
+        Type::Array(inner) | Type::Optional(inner) | Type::Reference(inner) | Type::SafeArray(inner) => {
+            let (parts, depth) = measure(inner);
+            (parts + 1, depth + 1)
+        }
+        _ => (1, 1),
     }
 }

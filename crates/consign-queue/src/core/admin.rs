@@ -10,13 +10,16 @@ use crate::{
     event::QueueEvent,
     host::Host,
     machine::{Event, ExceptionClass},
-    message::{Message, MessageId, Standing},
+    message::{Message, MessageId, Place, Standing},
     policy::QueuePolicy,
-    store::{Change, Next, Turn},
+    store::{Change, Next, Turn, Which},
 };
 
 /// How many messages are read at once where all of a queue are meant.
 const AT_ONCE: usize = 128;
+
+/// After so many changes they are stored, where all of a queue are meant: `CommitBatchSize`.
+const STORED_AT_ONCE: usize = 1024;
 
 /// What can be asked about queues.
 #[derive(Debug)]
@@ -94,8 +97,9 @@ impl Core {
             },
             Admin::SetPolicy(name, policy, reply) => self.set_policy(round, &name, *policy, reply),
             Admin::Retry(selection, reply) => {
-                let done = self.each(round, &selection, |core, round, message| {
-                    if message.state.standing == Standing::Ready && message.state.attempts_here == 0 {
+                let done = self.each(round, &selection, now, |core, round, message| {
+                    let state = &message.state;
+                    if (state.place, state.standing, state.attempts_here) == (Place::Input, Standing::Ready, 0) {
                         return Ok(0);
                     }
                     let position = core.give_number();
@@ -105,12 +109,15 @@ impl Core {
                 self.finish(round, reply, done);
             }
             Admin::Move(selection, to, reply) => {
+                if let Err(refusal) = Self::check_name(&to) {
+                    return round.answer(reply, Err(refusal));
+                }
                 let to = self.queue_for(round, &to);
-                let done = self.each(round, &selection, |core, round, message| Ok(core.move_to(round, message, &to)));
+                let done = self.each(round, &selection, now, |core, round, message| Ok(core.move_to(round, message, &to)));
                 self.finish(round, reply, done);
             }
             Admin::Drop(selection, reply) => {
-                let done = self.each(round, &selection, |core, round, message| {
+                let done = self.each(round, &selection, now, |core, round, message| {
                     core.forget(round, &message);
                     Ok(1)
                 });
@@ -148,6 +155,9 @@ impl Core {
         if let Some(fault) = policy.fault() {
             return round.answer(reply, Err(Refusal::new(common::E_INVALIDARG, fault)));
         }
+        if let Err(refusal) = Self::check_name(name) {
+            return round.answer(reply, Err(refusal));
+        }
         let name = self.queue_for(round, name);
         if let Some(queue) = self.queues.get_mut(&name) {
             queue.record.policy = policy;
@@ -169,6 +179,7 @@ impl Core {
         &mut self,
         round: &mut Round,
         selection: &Selection,
+        now: Timestamp,
         mut act: impl FnMut(&mut Self, &mut Round, Message) -> Result<u64, Refusal>,
     ) -> Result<u64, Refusal> {
         let (name, standing) = match selection {
@@ -187,15 +198,22 @@ impl Core {
         }
         let mut done = 0;
         let mut after: Option<Turn> = None;
-        // What was read stays as it is until the commit, so nothing is met twice.
+        // What gets a new turn on the way is not met twice.
+        let end = self.next;
         loop {
-            let next = Next { queue: name, standing, after, without: &[], most: AT_ONCE };
+            let next = Next { queue: name, standing, after, which: Which::ALL, most: AT_ONCE };
             let messages = self.store.next(&next)?;
             let Some(last) = messages.last() else { return Ok(done) };
             after = Some(last.turn());
             for message in messages {
-                if !self.is_played(&message) {
+                if message.state.position < end && !self.is_played(&message) {
                     done += act(self, round, message)?;
+                }
+            }
+            if round.changes.len() >= STORED_AT_ONCE {
+                self.commit(round, now);
+                if let Some(failure) = &self.failing {
+                    return Err(failure.clone().into());
                 }
             }
         }
@@ -212,7 +230,7 @@ impl Core {
         let position = self.give_number();
         let Some(queue) = self.queues.get_mut(to) else { return 0 };
         let mut state = message.state.clone();
-        state.place = crate::message::Place::Input;
+        state.place = Place::Input;
         state.standing = Standing::Ready;
         state.position = position;
         state.due = None;
@@ -248,11 +266,11 @@ impl Core {
             for standing in [Standing::Ready, Standing::Waiting, Standing::Parked, Standing::Dead] {
                 let mut after = None;
                 while found.len() < AT_ONCE {
-                    let page = Page { queue: name.to_string(), standing, after, most: AT_ONCE };
-                    let messages = self.view_page(&page)?;
+                    let next = Next { queue: &name, standing, after, which: Which::Only(class), most: AT_ONCE };
+                    let messages = self.store.next(&next)?;
                     let Some(last) = messages.last() else { break };
-                    after = Some(last.turn);
-                    found.extend(messages.into_iter().filter(|message| message.class == class));
+                    after = Some(last.turn());
+                    found.extend(messages.iter().map(|message| self.view(message)));
                 }
             }
         }

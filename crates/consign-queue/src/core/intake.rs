@@ -14,6 +14,9 @@ use crate::{
     store::Change,
 };
 
+/// The longest name of a queue in bytes: `MQ_MAX_Q_NAME_LEN`.
+const LONGEST_QUEUE_NAME: usize = 124;
+
 /// Whether a message was taken, or had been before.
 pub type Stored = Result<MessageId, Refusal>;
 
@@ -86,6 +89,13 @@ impl Core {
         round.promise(reply, Taken { up_to });
     }
 
+    pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
+        if (1..=LONGEST_QUEUE_NAME).contains(&name.len()) {
+            return Ok(());
+        }
+        Err(Refusal::new(common::E_INVALIDARG, format!("the name of a queue has 1 to {LONGEST_QUEUE_NAME} bytes")))
+    }
+
     fn insert(&mut self, round: &mut Round, message: NewMessage, now: Timestamp) -> Result<Message, Refusal> {
         if self.phase == Phase::Draining {
             return Err(Refusal::new(common::ERROR_SHUTDOWN_IN_PROGRESS, "the service is ending; try again when it has started"));
@@ -97,9 +107,7 @@ impl Core {
         if message.priority > HIGHEST_PRIORITY {
             return Err(Refusal::new(common::E_INVALIDARG, "a priority is 0 to 7"));
         }
-        if message.queue.is_empty() || message.queue.len() > 124 {
-            return Err(Refusal::new(common::E_INVALIDARG, "the name of a queue has 1 to 124 bytes"));
-        }
+        Self::check_name(&message.queue)?;
         let name = self.queue_for(round, &message.queue);
         let seq = self.give_number();
         let size = u64::try_from(message.calls.as_bytes().len()).unwrap_or(u64::MAX);

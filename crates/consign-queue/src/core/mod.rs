@@ -14,6 +14,7 @@ mod view;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use consign_core::{Guid, Hresult, Timestamp};
@@ -30,10 +31,13 @@ use crate::{
     message::{MessageId, NewMessage},
     store::{Change, Loaded, QueueRecord, Store, StoreFailure},
 };
-use queue::{InHand, Queue};
+use queue::{InHand, InHandPhase, Queue};
 
 /// How many numbers are reserved at once. After a crash those that were not given are skipped.
 const RESERVED_AT_ONCE: u64 = 1 << 14;
+
+/// How long after a store could not be read it is asked again.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 /// Decides, and has its decisions stored.
 pub struct Core {
@@ -53,10 +57,17 @@ pub struct Core {
     last_attempt: u64,
     /// When the store has something that is due.
     next_due: Option<Timestamp>,
+    /// When it looks again apart from that: something is left to be done, or could not be read.
+    again: Option<Timestamp>,
+    /// Classes whose parked messages are to be tried again; `None`: every class that is registered.
+    understood: BTreeSet<Option<Guid>>,
     /// What attempts came to that could not be stored yet.
     unsettled: Vec<(u64, Outcome)>,
     /// Since a commit failed nothing is played until one succeeds.
     failing: Option<StoreFailure>,
+    /// After that the store could not even be read: memory says what was never stored, so nothing that
+    /// is decided from it counts.
+    stale: Option<StoreFailure>,
     phase: Phase,
 }
 
@@ -130,7 +141,10 @@ impl<T: Send + std::fmt::Debug> Answerable for Ready<T> {
 #[derive(Debug, Default)]
 struct Round {
     changes: Vec<Change>,
+    /// Effects of these changes.
     effects: Vec<Effect>,
+    /// Effects of what is stored already.
+    done: Vec<Effect>,
     /// Queues whose record changed.
     touched: BTreeSet<Arc<str>>,
     /// What is undone if the commit fails: answers become refusals.
@@ -190,8 +204,12 @@ impl Core {
             attempts: HashMap::new(),
             last_attempt: 0,
             next_due,
+            again: None,
+            // A class may have been registered while nobody was here to hear of it.
+            understood: BTreeSet::from([None]),
             unsettled: Vec::new(),
             failing: None,
+            stale: None,
             phase: Phase::Serving,
         };
         core.take_up(loaded);
@@ -201,34 +219,48 @@ impl Core {
     /// Decides what the inputs and the time ask for, commits it, and says what is to be done now.
     pub fn round(&mut self, inputs: Vec<Input>, now: Timestamp, host: &dyn Host) -> Vec<Effect> {
         let mut round = Round::default();
+        self.again = None;
         for (attempt, outcome) in std::mem::take(&mut self.unsettled) {
-            self.settle(&mut round, attempt, outcome, now, host);
+            self.conclude(&mut round, attempt, outcome, now, host);
         }
         for input in inputs {
             // What looks into the store must find there what was decided before.
-            let looks = matches!(input, Input::Admin(_) | Input::ComponentChanged(_));
+            let looks = matches!(input, Input::Admin(_));
             if looks {
-                self.commit(&mut round);
+                self.commit(&mut round, now);
             }
             self.take(&mut round, input, now, host);
             if looks {
-                self.commit(&mut round);
+                self.commit(&mut round, now);
             }
         }
+        self.look_at_parked(&mut round, now, host);
         if self.next_wake().is_some_and(|wake| wake <= now) {
-            self.commit(&mut round);
+            self.commit(&mut round, now);
             self.pass_time(&mut round, now, host);
         }
-        self.commit(&mut round);
-        let mut effects = round.effects;
-        if self.failing.is_none() {
+        if self.failing.is_some() && round.changes.is_empty() {
+            // Nothing waits to be stored, so what shows that the store can do it again says nothing new.
+            round.changes.push(Change::Reserve(self.reserved));
+        }
+        self.commit(&mut round, now);
+        let mut effects = round.done;
+        while self.failing.is_none() {
             // What it finds that nobody can play is parked, which is a decision of its own.
             let mut parking = Round::default();
             self.play_next(&mut effects, &mut parking, now, host);
-            if !parking.changes.is_empty() {
-                self.commit(&mut parking);
-                effects.append(&mut parking.effects);
+            if parking.changes.is_empty() {
+                break;
             }
+            self.commit(&mut parking, now);
+            effects.append(&mut parking.done);
+            if self.again.is_some() {
+                break;
+            }
+        }
+        if self.failing.is_none() && !(self.understood.is_empty() && self.unsettled.is_empty()) {
+            // A commit within this round failed, and a later one did not: what is left follows at once.
+            self.look_again(now);
         }
         effects
     }
@@ -236,7 +268,12 @@ impl Core {
     /// When time alone will bring something.
     pub fn next_wake(&self) -> Option<Timestamp> {
         let deadlines = self.queues.values().filter_map(Queue::next_deadline).min();
-        self.next_due.into_iter().chain(deadlines).min()
+        self.next_due.into_iter().chain(deadlines).chain(self.again).min()
+    }
+
+    /// The attempts under way.
+    pub fn attempts(&self) -> impl Iterator<Item = u64> {
+        self.attempts.keys().copied()
     }
 
     /// Whether a commit has failed and is to be tried again.
@@ -274,7 +311,7 @@ impl Core {
             Input::Enqueue(message, reply) => self.enqueue(round, *message, reply, now),
             Input::Take(batch, reply) => self.take_stream(round, batch, reply, now, host),
             Input::Report(attempt, outcome) => self.settle(round, attempt, outcome, now, host),
-            Input::ComponentChanged(class) => self.component_changed(round, class, now),
+            Input::ComponentChanged(class) => self.component_changed(class),
             Input::Admin(admin) => self.admin(round, admin, now, host),
             Input::Catalogue(key, text, reply) => {
                 round.changes.push(Change::Catalogue(key.clone(), text.clone()));
@@ -290,19 +327,22 @@ impl Core {
     }
 
     /// Stores what was decided. If that fails, memory is made to say what the store says.
-    fn commit(&mut self, round: &mut Round) {
-        for name in std::mem::take(&mut round.touched) {
-            if let Some(queue) = self.queues.get(&name) {
-                round.changes.push(Change::Queue(queue.record.clone()));
-            }
-        }
-        if self.next > self.reserved {
+    fn commit(&mut self, round: &mut Round, now: Timestamp) {
+        let touched = std::mem::take(&mut round.touched);
+        let records = touched.iter().filter_map(|name| self.queues.get(name)).map(|queue| Change::Queue(queue.record.clone()));
+        let mut changes: Vec<Change> = records.collect();
+        changes.append(&mut round.changes);
+        let reserved = self.reserved;
+        if self.next > reserved {
             // Before the numbers are used, in the same transaction.
             self.reserved = self.next + RESERVED_AT_ONCE;
-            round.changes.push(Change::Reserve(self.reserved));
+            changes.push(Change::Reserve(self.reserved));
         }
-        let changes = std::mem::take(&mut round.changes);
-        let stored = if changes.is_empty() { Ok(()) } else { self.store.commit(&changes) };
+        let stored = match &self.stale {
+            Some(failure) => Err(failure.clone()),
+            None if changes.is_empty() => Ok(()),
+            None => self.store.commit(&changes),
+        };
         match &stored {
             Ok(()) => {
                 if !changes.is_empty() {
@@ -315,34 +355,48 @@ impl Core {
                 tracing::error!(code = %failure.code, sentence = failure.sentence, "the queue could not be stored");
                 // Nothing of what was to follow happened; answers that need no commit remain.
                 round.effects.retain(|effect| matches!(effect, Effect::Answer(_) | Effect::GiveUp(_)));
+                self.reserved = reserved;
                 self.take_back(failure.clone());
                 for (name, in_hand, outcome) in round.outcomes.drain(..) {
-                    self.unsettled.push((in_hand.attempt, outcome));
-                    self.attempts.insert(in_hand.attempt, (Arc::clone(&name), in_hand.message.seq));
+                    let (attempt, seq) = (in_hand.attempt, in_hand.message.seq);
+                    self.unsettled.push((attempt, outcome));
+                    self.attempts.insert(attempt, (Arc::clone(&name), seq));
                     if let Some(queue) = self.queues.get_mut(&name) {
-                        queue.in_hand.insert(in_hand.message.seq, in_hand);
+                        queue.in_hand.insert(seq, InHand { phase: InHandPhase::Ended, ..in_hand });
                     }
                 }
                 round.due_changed = true;
             }
         }
+        round.done.append(&mut round.effects);
         if std::mem::take(&mut round.due_changed) {
-            match self.store.next_due() {
-                Ok(next_due) => self.next_due = next_due,
-                Err(failure) => tracing::error!(code = %failure.code, sentence = failure.sentence, "what is due could not be read"),
-            }
+            self.next_due = self.store.next_due().unwrap_or_else(|failure| {
+                tracing::error!(code = %failure.code, sentence = failure.sentence, "what is due could not be read");
+                Some(now + AFTER_A_FAILURE)
+            });
         }
         let stored = stored.map_err(Refusal::from);
         let promises = round.promises.drain(..);
-        round.effects.extend(promises.map(|promise| Effect::Answer(promise.settle(stored.clone()))));
+        round.done.extend(promises.map(|promise| Effect::Answer(promise.settle(stored.clone()))));
     }
 
     fn take_back(&mut self, failure: StoreFailure) {
         self.failing = Some(failure);
         match self.store.load() {
-            Ok(loaded) => self.take_up(loaded),
-            Err(failure) => tracing::error!(code = %failure.code, sentence = failure.sentence, "the queue could not be read again"),
+            Ok(loaded) => {
+                self.stale = None;
+                self.take_up(loaded);
+            }
+            Err(failure) => {
+                tracing::error!(code = %failure.code, sentence = failure.sentence, "the queue could not be read again");
+                self.stale = Some(failure);
+            }
         }
+    }
+
+    /// Has time bring another round at `when`, or earlier.
+    fn look_again(&mut self, when: Timestamp) {
+        self.again = Some(self.again.map_or(when, |again| again.min(when)));
     }
 
     /// Makes memory what the store says. What is being played goes on.

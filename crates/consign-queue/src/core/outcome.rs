@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use consign_core::{Timestamp, common};
 
-use super::{Core, Round};
+use super::{Core, Round, queue::InHandPhase};
 use crate::{
     event::QueueEvent,
     host::{Host, Outcome},
@@ -16,10 +16,17 @@ use crate::{
 impl Core {
     /// Takes what an attempt came to. What an attempt says that was given up changes nothing.
     pub(super) fn settle(&mut self, round: &mut Round, attempt: u64, outcome: Outcome, now: Timestamp, host: &dyn Host) {
-        let Some((name, seq)) = self.attempts.remove(&attempt) else {
+        let in_hand = self.attempts.get(&attempt).and_then(|(name, seq)| self.queues.get(name)?.in_hand.get(seq));
+        if in_hand.is_some_and(|in_hand| in_hand.phase == InHandPhase::Playing) {
+            self.conclude(round, attempt, outcome, now, host);
+        } else {
             tracing::debug!(attempt, "an attempt that was given up has ended");
-            return;
-        };
+        }
+    }
+
+    /// As [`Core::settle`], also for an attempt whose end could not be stored before.
+    pub(super) fn conclude(&mut self, round: &mut Round, attempt: u64, outcome: Outcome, now: Timestamp, host: &dyn Host) {
+        let Some((name, seq)) = self.attempts.remove(&attempt) else { return };
         let Some(in_hand) = self.queues.get_mut(&name).and_then(|queue| queue.in_hand.remove(&seq)) else { return };
         let message = in_hand.message.clone();
         let event = event_of(&outcome);

@@ -29,6 +29,9 @@ pub(super) struct Queue {
     /// The bytes of their calls.
     weight: usize,
     horizon: Horizon,
+    /// Classes that could not be played when the store was read, so that it was read without them. Of
+    /// each the window knows only the messages up to this turn.
+    skipped: HashMap<Guid, Option<Turn>>,
     /// Messages that are being played, by number.
     pub(super) in_hand: HashMap<u64, InHand>,
 }
@@ -38,9 +41,9 @@ pub(super) struct Queue {
 pub(super) enum Horizon {
     /// Nothing was read yet.
     Unknown,
-    /// Every ready message up to this turn is in the window or in hand.
+    /// Every ready message up to this turn is in the window or in hand, but for those of skipped classes.
     UpTo(Turn),
-    /// Every one is.
+    /// Every one is, but for those of skipped classes.
     Everything,
 }
 
@@ -49,12 +52,21 @@ pub(super) struct InHand {
     pub(super) message: Message,
     pub(super) attempt: u64,
     pub(super) deadline: Timestamp,
+    pub(super) phase: InHandPhase,
+}
+
+/// How far an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InHandPhase {
+    Playing,
+    /// It has ended, and that could not be stored yet. Nothing that is said of it later changes that.
+    Ended,
 }
 
 impl Queue {
     pub(super) fn new(name: Arc<str>, record: QueueRecord) -> Self {
         let horizon = if record.counts.ready == 0 { Horizon::Everything } else { Horizon::Unknown };
-        Self { name, record, window: BTreeMap::new(), weight: 0, horizon, in_hand: HashMap::new() }
+        Self { name, record, window: BTreeMap::new(), weight: 0, horizon, skipped: HashMap::new(), in_hand: HashMap::new() }
     }
 
     /// The same queue with what the store says of it; only what is being played stays.
@@ -66,6 +78,7 @@ impl Queue {
     pub(super) fn forget_window(&mut self) {
         self.window.clear();
         self.weight = 0;
+        self.skipped.clear();
         self.horizon = Horizon::Unknown;
     }
 
@@ -76,19 +89,28 @@ impl Queue {
     /// Holds a message that has become ready, if its turn is within what is held.
     pub(super) fn hold(&mut self, message: Message) {
         let turn = message.turn();
-        let within = match self.horizon {
+        let known = match self.horizon {
             Horizon::Everything => true,
             Horizon::UpTo(last) => turn.key() <= last.key(),
             Horizon::Unknown => false,
         };
-        if within {
+        let skipped = self.skipped.get(&message.class).is_some_and(|until| until.is_none_or(|until| turn.key() > until.key()));
+        if known && !skipped {
             self.put(message);
             self.trim();
         }
     }
 
-    /// Takes what was read from the store after the horizon; nothing means that there is no more.
-    pub(super) fn extend(&mut self, messages: Vec<Message>) {
+    /// Takes what was read from the store after the horizon without these classes; nothing means that
+    /// there is no more.
+    pub(super) fn extend(&mut self, messages: Vec<Message>, without: &[Guid]) {
+        let until = match self.horizon {
+            Horizon::UpTo(last) => Some(last),
+            Horizon::Unknown | Horizon::Everything => None,
+        };
+        for class in without {
+            self.skipped.entry(*class).or_insert(until);
+        }
         self.horizon = match messages.last() {
             Some(last) => Horizon::UpTo(last.turn()),
             None => Horizon::Everything,
@@ -100,6 +122,15 @@ impl Queue {
         }
     }
 
+    /// Reads from the beginning again when a class that was skipped can be played, and what is held of
+    /// it is used up.
+    pub(super) fn return_to_skipped(&mut self, mut can_be_played: impl FnMut(Guid) -> bool) {
+        let used_up = |class: &Guid| !self.window.values().any(|message| message.class == *class);
+        if self.skipped.keys().any(|class| can_be_played(*class) && used_up(class)) {
+            self.forget_window();
+        }
+    }
+
     /// The first message of which `judge` says something, among the first `looked_at`, taken out of the window.
     pub(super) fn take_first<T>(&mut self, looked_at: usize, mut judge: impl FnMut(&Message) -> Option<T>) -> Option<(Message, T)> {
         let mut candidates = self.window.iter().take(looked_at);
@@ -107,9 +138,13 @@ impl Queue {
         self.take_out(key).map(|message| (message, verdict))
     }
 
-    /// The classes of the messages that are held.
-    pub(super) fn held_classes(&self) -> Vec<Guid> {
-        self.window.values().map(|message| message.class).collect()
+    /// The classes of the messages that are held or skipped, each once.
+    pub(super) fn known_classes(&self) -> Vec<Guid> {
+        let held = self.window.values().map(|message| message.class);
+        let mut classes: Vec<Guid> = held.chain(self.skipped.keys().copied()).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
     }
 
     pub(super) fn first(&self) -> Option<&Message> {
@@ -122,7 +157,7 @@ impl Queue {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.in_hand.values().map(|in_hand| in_hand.deadline).min()
+        self.in_hand.values().filter(|in_hand| in_hand.phase == InHandPhase::Playing).map(|in_hand| in_hand.deadline).min()
     }
 
     /// Counts a message that changes its standing; `None` where it was not here or is no longer.
@@ -158,8 +193,11 @@ impl Queue {
         while self.window.len() > 1 && (self.window.len() > WIDEST || self.weight > HEAVIEST) {
             let Some((_, last)) = self.window.pop_last() else { return };
             self.weight -= last.calls.len();
-            if let Some((_, now_last)) = self.window.last_key_value() {
-                self.horizon = Horizon::UpTo(now_last.turn());
+            let Some((_, now_last)) = self.window.last_key_value() else { return };
+            let turn = now_last.turn();
+            self.horizon = Horizon::UpTo(turn);
+            for until in self.skipped.values_mut().flatten().filter(|until| until.key() > turn.key()) {
+                *until = turn;
             }
         }
     }

@@ -4,13 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use consign_core::{Guid, Timestamp, common};
 
-use super::{Core, Effect, Phase, Round, queue::Horizon};
+use super::{
+    AFTER_A_FAILURE, Core, Effect, Phase, Round,
+    queue::{Horizon, InHand, InHandPhase},
+};
 use crate::{
     event::QueueEvent,
     host::{Component, Host, Listener, Outcome, Play, Stage},
     machine::{self, Event},
     message::{Message, MessageId, Place, Reason, Side, Standing},
-    store::{Change, Next},
+    store::{Change, Next, Which},
 };
 
 /// How many messages are read ahead at once.
@@ -18,6 +21,9 @@ const READ_AHEAD: usize = 64;
 
 /// How many due messages are woken in one round.
 const WOKEN_AT_ONCE: usize = 256;
+
+/// How many parked messages are looked at, and how many are parked, in one commit.
+const PARKED_AT_ONCE: usize = 256;
 
 /// What is to become of a message whose turn it is.
 enum Turn {
@@ -33,7 +39,7 @@ impl Core {
             .queues
             .values()
             .flat_map(|queue| queue.in_hand.values())
-            .filter(|in_hand| in_hand.deadline <= now)
+            .filter(|in_hand| in_hand.phase == InHandPhase::Playing && in_hand.deadline <= now)
             .map(|in_hand| in_hand.attempt)
             .collect();
         for attempt in late {
@@ -52,22 +58,21 @@ impl Core {
             Ok(due) => due,
             Err(failure) => {
                 tracing::error!(code = %failure.code, sentence = failure.sentence, "what is due could not be read");
-                self.next_due = Some(now + Duration::from_secs(1));
+                self.next_due = Some(now + AFTER_A_FAILURE);
                 return;
             }
         };
-        let all = due.len() < WOKEN_AT_ONCE;
         for message in due {
-            let Some(queue) = self.queues.get(message.queue.as_str()) else { continue };
-            if queue.in_hand.contains_key(&message.seq) {
+            // A message whose queue is not known would be due for ever.
+            let name = self.queue_for(round, &message.queue);
+            if self.queues.get(&name).is_some_and(|queue| queue.in_hand.contains_key(&message.seq)) {
                 self.received_in_time(round, message.seq, &message.queue);
                 continue;
             }
             let event = if message.state.expires.is_some_and(|expires| expires <= now) { Event::Expired } else { Event::Due };
             self.advance(round, message, &event, now, host);
         }
-        // What the store says is due is the truth once this round is stored.
-        self.next_due = if all { None } else { Some(now) };
+        // What the store says is due is the truth once this round is stored: there may be more at once.
         round.due_changed = true;
     }
 
@@ -101,26 +106,38 @@ impl Core {
             if queue.record.paused || queue.in_hand.len() >= usize::try_from(players).unwrap_or(usize::MAX) {
                 return None;
             }
-            if policy.ordered && !self.head_is_ready(name) {
+            if policy.ordered && !self.head_is_ready(name, now) {
                 return None;
             }
             let queue = self.queues.get_mut(name)?;
+            let ordered = queue.record.policy.ordered;
             // In an ordered queue nobody overtakes.
-            let looked_at = if queue.record.policy.ordered { 1 } else { usize::MAX };
-            let playing: Vec<Guid> = queue.in_hand.values().map(|in_hand| in_hand.message.class).collect();
+            let looked_at = if ordered { 1 } else { usize::MAX };
+            let playing = queue.classes_in_hand();
+            queue.return_to_skipped(|class| !is_blocked(class, &playing, host));
             let taken = queue.take_first(looked_at, |message| judge(message, &playing, host));
             match taken {
                 Some((message, Turn::Play(component))) => return Some((message, component)),
-                Some((message, Turn::Decide(event))) => self.advance(parking, message, &event, now, host),
-                None if looked_at == 1 && queue.first().is_some() => return None,
-                None if !self.read_ahead(name, host) => return None,
+                Some((message, Turn::Decide(event))) => {
+                    self.advance(parking, message, &event, now, host);
+                    if ordered {
+                        // Whether the next one's turn has come shows when this is stored.
+                        return None;
+                    }
+                    if parking.changes.len() >= PARKED_AT_ONCE {
+                        self.look_again(now);
+                        return None;
+                    }
+                }
+                None if ordered && queue.first().is_some() => return None,
+                None if !self.read_ahead(name, now, host) => return None,
                 None => {}
             }
         }
     }
 
     /// Reads more of a queue. `false` when there is nothing more that could be played.
-    fn read_ahead(&mut self, name: &Arc<str>, host: &dyn Host) -> bool {
+    fn read_ahead(&mut self, name: &Arc<str>, now: Timestamp, host: &dyn Host) -> bool {
         let Some(queue) = self.queues.get_mut(name) else { return false };
         let after = match queue.horizon() {
             Horizon::Everything => return false,
@@ -129,33 +146,42 @@ impl Core {
         };
         let blocked = queue.blocked(host);
         let most = READ_AHEAD + queue.in_hand.len();
-        let next = Next { queue: name, standing: Standing::Ready, after, without: &blocked, most };
+        let next = Next { queue: name, standing: Standing::Ready, after, which: Which::Without(&blocked), most };
         match self.store.next(&next) {
             Ok(messages) => {
-                queue.extend(messages);
+                queue.extend(messages, &blocked);
                 true
             }
             Err(failure) => {
                 tracing::error!(code = %failure.code, sentence = failure.sentence, queue = &**name, "the queue could not be read");
+                self.look_again(now + AFTER_A_FAILURE);
                 false
             }
         }
     }
 
     /// In an ordered queue: whether the first of all its living messages is one that can be played.
-    fn head_is_ready(&mut self, name: &Arc<str>) -> bool {
+    fn head_is_ready(&mut self, name: &Arc<str>, now: Timestamp) -> bool {
         let Some(queue) = self.queues.get(name) else { return false };
         let counts = queue.record.counts;
         if counts.waiting == 0 && counts.parked == 0 {
             return true;
         }
         let mut first = |standing| {
-            let next = Next { queue: name, standing, after: None, without: &[], most: 1 };
-            self.store.next(&next).ok().and_then(|messages| messages.first().map(|message| message.turn().key()))
+            let next = Next { queue: name, standing, after: None, which: Which::ALL, most: 1 };
+            self.store.next(&next).map(|messages| messages.first().map(|message| message.turn().key()))
         };
-        let ready = first(Standing::Ready);
-        let held = [first(Standing::Waiting), first(Standing::Parked)].into_iter().flatten().min();
-        ready.is_some_and(|ready| held.is_none_or(|held| ready < held))
+        match (first(Standing::Ready), first(Standing::Waiting), first(Standing::Parked)) {
+            (Ok(ready), Ok(waiting), Ok(parked)) => {
+                let held = [waiting, parked].into_iter().flatten().min();
+                ready.is_some_and(|ready| held.is_none_or(|held| ready < held))
+            }
+            (Err(failure), _, _) | (_, Err(failure), _) | (_, _, Err(failure)) => {
+                tracing::error!(code = %failure.code, sentence = failure.sentence, queue = &**name, "the queue could not be read");
+                self.look_again(now + AFTER_A_FAILURE);
+                false
+            }
+        }
     }
 
     fn start(&mut self, name: &Arc<str>, message: Message, component: Component, now: Timestamp) -> Vec<Effect> {
@@ -186,51 +212,83 @@ impl Core {
             timeout,
         };
         self.attempts.insert(attempt, (Arc::clone(name), message.seq));
-        queue.in_hand.insert(message.seq, super::queue::InHand { message, attempt, deadline: now + timeout });
+        queue.in_hand.insert(message.seq, InHand { message, attempt, deadline: now + timeout, phase: InHandPhase::Playing });
         vec![Effect::Event(QueueEvent::Receive { queue: name.to_string(), message: id }), Effect::Play(Box::new(play))]
     }
 
-    /// A class is there, changed, or gone: what was parked for it may go on.
-    pub(super) fn component_changed(&mut self, round: &mut Round, class: Guid, now: Timestamp) {
-        let names: Vec<Arc<str>> = self.queues.keys().cloned().collect();
-        for name in names {
-            if let Some(queue) = self.queues.get_mut(&name) {
-                queue.forget_window();
-            }
-            let mut after = None;
-            loop {
-                let next = Next { queue: &name, standing: Standing::Parked, after, without: &[], most: READ_AHEAD };
-                let parked = match self.store.next(&next) {
-                    Ok(parked) if !parked.is_empty() => parked,
-                    Ok(_) => break,
-                    Err(failure) => {
-                        tracing::error!(code = %failure.code, sentence = failure.sentence, "parked messages could not be read");
-                        break;
-                    }
-                };
-                after = parked.last().map(Message::turn);
-                for message in parked.into_iter().filter(|message| message.class == class) {
-                    self.advance_alone(round, message, &Event::Understood, now);
-                }
+    /// A class is there, changed, or gone: what was parked for it may go on, and what may be played
+    /// has changed.
+    pub(super) fn component_changed(&mut self, class: Guid) {
+        self.queues.values_mut().for_each(super::queue::Queue::forget_window);
+        self.understood.insert(Some(class));
+    }
+
+    /// Lets parked messages go on whose class has changed. What cannot be stored is tried again.
+    pub(super) fn look_at_parked(&mut self, round: &mut Round, now: Timestamp, host: &dyn Host) {
+        for class in std::mem::take(&mut self.understood) {
+            if !self.let_go_on(round, class, now, host) {
+                self.understood.insert(class);
             }
         }
     }
 
-    /// As [`Core::advance`] for an event that asks nobody.
-    fn advance_alone(&mut self, round: &mut Round, message: Message, event: &Event, now: Timestamp) {
-        self.apply(round, message, event, machine::ExceptionClass::Absent, now);
+    /// Whether all of them were looked at, and that is stored.
+    fn let_go_on(&mut self, round: &mut Round, class: Option<Guid>, now: Timestamp, host: &dyn Host) -> bool {
+        // What looks into the store must find there what was decided before.
+        self.commit(round, now);
+        let with_parked = self.queues.values().filter(|queue| queue.record.counts.parked > 0);
+        let names: Vec<Arc<str>> = with_parked.map(|queue| Arc::clone(&queue.name)).collect();
+        for name in names {
+            let mut after = None;
+            loop {
+                let which = class.map_or(Which::ALL, Which::Only);
+                let next = Next { queue: &name, standing: Standing::Parked, after, which, most: PARKED_AT_ONCE };
+                let parked = match self.store.next(&next) {
+                    Ok(parked) => parked,
+                    Err(failure) => {
+                        tracing::error!(code = %failure.code, sentence = failure.sentence, "parked messages could not be read");
+                        self.look_again(now + AFTER_A_FAILURE);
+                        return false;
+                    }
+                };
+                let Some(last) = parked.last() else { break };
+                after = Some(last.turn());
+                for message in parked.into_iter().filter(|message| class.is_some() || host.component(message.class).is_some()) {
+                    self.apply(round, message, &Event::Understood, machine::ExceptionClass::Absent, now);
+                }
+                self.commit(round, now);
+                if self.failing.is_some() {
+                    return false;
+                }
+            }
+        }
+        self.failing.is_none()
     }
 }
 
 impl super::queue::Queue {
+    /// The class of each message that is being played.
+    fn classes_in_hand(&self) -> Vec<Guid> {
+        self.in_hand.values().map(|in_hand| in_hand.message.class).collect()
+    }
+
     /// Classes of which nothing is played now, as far as they are known.
     fn blocked(&self, host: &dyn Host) -> Vec<Guid> {
-        let mut classes: Vec<Guid> = self.held_classes();
-        classes.sort_unstable();
-        classes.dedup();
-        classes.retain(|class| host.component(*class).is_some_and(|component| component.listener == Listener::Off));
+        let playing = self.classes_in_hand();
+        let mut classes = self.known_classes();
+        classes.retain(|class| is_blocked(*class, &playing, host));
         classes
     }
+}
+
+/// Whether messages of a class wait until its listener is on, or one of its players free.
+fn is_blocked(class: Guid, playing: &[Guid], host: &dyn Host) -> bool {
+    host.component(class).is_some_and(|component| component.listener == Listener::Off || is_full(class, &component, playing))
+}
+
+fn is_full(class: Guid, component: &Component, playing: &[Guid]) -> bool {
+    let busy = playing.iter().filter(|playing| **playing == class).count();
+    component.max_players.is_some_and(|most| busy >= usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// What is to become of a message whose turn it is; `None`: nothing, as long as its class is not served.
@@ -243,7 +301,6 @@ fn judge(message: &Message, playing: &[Guid], host: &dyn Host) -> Option<Turn> {
         let reason = Reason::new(common::REGDB_E_CLASSNOTREG, "the class has no exception class any more");
         return Some(Turn::Decide(Event::Failed { call: None, reason }));
     }
-    let busy = playing.iter().filter(|class| **class == message.class).count();
-    let full = component.max_players.is_some_and(|most| busy >= usize::try_from(most).unwrap_or(usize::MAX));
+    let full = is_full(message.class, &component, playing);
     (component.listener == Listener::On && !full).then_some(Turn::Play(component))
 }

@@ -10,7 +10,7 @@ use crate::{
     host::{Host, Listener},
     message::{Attempt, Caller, Message, MessageId, Place, Reason, Standing},
     policy::QueuePolicy,
-    store::{Counts, Next, Turn},
+    store::{Counts, Next, Turn, Which},
 };
 
 /// A queue.
@@ -139,11 +139,12 @@ impl Core {
         let off = |message: &Message| host.component(message.class).is_some_and(|found| found.listener == Listener::Off);
         match queue.first() {
             Some(first) if off(first) => format!("the listener of class {} is off", first.class),
-            _ => format!("all players are busy: {playing} of {}", self.players(queue.record.policy.clone())),
+            Some(first) if playing < self.players(&queue.record.policy).into() => format!("all players of class {} are busy", first.class),
+            _ => format!("all players are busy: {playing} of {}", self.players(&queue.record.policy)),
         }
     }
 
-    fn players(&self, policy: QueuePolicy) -> u32 {
+    pub(super) fn players(&self, policy: &QueuePolicy) -> u32 {
         if policy.ordered { 1 } else { policy.max_players.unwrap_or(self.settings.players) }
     }
 
@@ -152,7 +153,7 @@ impl Core {
             return Err(Refusal::no_queue(&page.queue));
         }
         let most = page.most.min(256);
-        let next = Next { queue: &page.queue, standing: page.standing, after: page.after, without: &[], most };
+        let next = Next { queue: &page.queue, standing: page.standing, after: page.after, which: Which::ALL, most };
         let messages = self.store.next(&next)?;
         Ok(messages.iter().map(|message| self.view(message)).collect())
     }
@@ -170,7 +171,7 @@ impl Core {
         self.store.message(seq)?.ok_or_else(nowhere)
     }
 
-    fn view(&self, message: &Message) -> MessageView {
+    pub(super) fn view(&self, message: &Message) -> MessageView {
         let playing = self.queues.get(message.queue.as_str()).is_some_and(|queue| queue.in_hand.contains_key(&message.seq));
         let state = &message.state;
         MessageView {

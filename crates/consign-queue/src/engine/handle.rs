@@ -15,11 +15,22 @@ use crate::{
     store::{Store, StoreFailure},
 };
 
-/// The engine. Clones are the same engine; it ends at [`Engine::stop`].
+/// The engine. Clones are the same engine; it ends at [`Engine::stop`], or when the last one is dropped.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     orders: mpsc::Sender<Order>,
     events: broadcast::Sender<QueueEvent>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let (done, _) = oneshot::channel();
+        // The thread has a sender of its own for reports, so that the channel alone never ends it.
+        let _ = self.orders.send(Order::Stop { grace: Duration::ZERO, done });
+    }
 }
 
 /// What an engine is made of.
@@ -48,8 +59,8 @@ impl Engine {
         let core = Core::open(store, CoreSettings { players })?;
         let (orders, inbox) = mpsc::channel();
         let (events, _) = broadcast::channel(4096);
-        let engine = Self { orders: orders.clone(), events: events.clone() };
-        let own = Loop { core, host, clock, orders, inbox, events, stopping: None };
+        let engine = Self(Arc::new(Inner { orders: orders.clone(), events: events.clone() }));
+        let own = Loop { core, host, clock, orders, inbox, events, stopping: None, told: Vec::new(), asked: Vec::new() };
         own.start().map_err(|error| StoreFailure { code: common::E_OUTOFMEMORY, sentence: format!("no thread for the queue: {error}") })?;
         Ok(engine)
     }
@@ -206,21 +217,21 @@ impl Engine {
 
     /// What happens from now on. Who is too slow misses some, and is told how many.
     pub fn events(&self) -> broadcast::Receiver<QueueEvent> {
-        self.events.subscribe()
+        self.0.events.subscribe()
     }
 
     /// Whether something stored can become due, or be played, without anybody asking.
     pub async fn has_work(&self) -> bool {
         let (reply, answer) = oneshot::channel();
         // An engine that has ended has no work.
-        self.orders.send(Order::HasWork(reply)).is_ok() && answer.await.unwrap_or(false)
+        self.0.orders.send(Order::HasWork(reply)).is_ok() && answer.await.unwrap_or(false)
     }
 
     /// Plays nothing more, waits `grace` for what is being played, and closes the store. What is cut
     /// off goes back to its queue and counts for nothing.
     pub async fn stop(&self, grace: Duration) {
         let (done, stopped) = oneshot::channel();
-        if self.orders.send(Order::Stop { grace, done }).is_ok() {
+        if self.0.orders.send(Order::Stop { grace, done }).is_ok() {
             // An end without a word is an end, too.
             let _ = stopped.await;
         }
@@ -239,6 +250,6 @@ impl Engine {
 
     fn tell(&self, input: Input) {
         // If the thread has ended, the input is dropped, and with it the reply: the answer says so.
-        let _ = self.orders.send(Order::Input(input));
+        let _ = self.0.orders.send(Order::Input(input));
     }
 }

@@ -29,6 +29,9 @@ const MOST_AT_ONCE: usize = 1024;
 /// How long after a failed commit the next is tried.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
+/// Nobody waits longer than a day for the end.
+const LONGEST_GRACE: Duration = Duration::from_secs(86_400);
+
 /// What reaches the thread.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -49,8 +52,12 @@ pub(crate) struct Loop {
     pub(crate) orders: Sender<Order>,
     pub(crate) inbox: Receiver<Order>,
     pub(crate) events: broadcast::Sender<QueueEvent>,
-    /// Since when it is stopping, until when it waits, and who is told.
-    pub(crate) stopping: Option<(Instant, oneshot::Sender<()>)>,
+    /// Until when it waits for what is being played, if it is stopping.
+    pub(crate) stopping: Option<Instant>,
+    /// Who is told when it has ended.
+    pub(crate) told: Vec<oneshot::Sender<()>>,
+    /// Who wants to know whether there is work.
+    pub(crate) asked: Vec<oneshot::Sender<bool>>,
 }
 
 impl Loop {
@@ -70,14 +77,20 @@ impl Loop {
             if !inputs.is_empty() {
                 self.round(inputs);
             }
+            let has_work = self.core.has_work() || self.core.playing() > 0;
+            for reply in self.asked.drain(..) {
+                // Nobody may be waiting any more.
+                let _ = reply.send(has_work);
+            }
             if self.has_stopped() {
                 break;
             }
         }
-        let Self { core, stopping, .. } = self;
+        let Self { core, host, told, .. } = self;
+        core.attempts().for_each(|attempt| host.give_up(attempt));
         // The file is closed before anybody is told.
         core.end();
-        if let Some((_, done)) = stopping {
+        for done in told {
             // Nobody may be waiting any more.
             let _ = done.send(());
         }
@@ -88,7 +101,7 @@ impl Loop {
         if self.core.is_failing() {
             longest = Some(AFTER_A_FAILURE);
         }
-        if let Some((until, _)) = &self.stopping {
+        if let Some(until) = self.stopping {
             let left = until.saturating_duration_since(Instant::now());
             longest = Some(longest.map_or(left, |longest| longest.min(left)));
         }
@@ -104,12 +117,11 @@ impl Loop {
         while let Ok(order) = next {
             match order {
                 Order::Input(input) => inputs.push(input),
-                Order::HasWork(reply) => {
-                    // Nobody may be waiting any more.
-                    let _ = reply.send(self.core.has_work() || self.core.playing() > 0);
-                }
+                Order::HasWork(reply) => self.asked.push(reply),
                 Order::Stop { grace, done } => {
-                    self.stopping = Some((Instant::now() + grace, done));
+                    let until = Instant::now() + grace.min(LONGEST_GRACE);
+                    self.stopping = Some(self.stopping.map_or(until, |earlier| earlier.min(until)));
+                    self.told.push(done);
                     inputs.push(Input::Drain);
                 }
             }
@@ -146,6 +158,6 @@ impl Loop {
 
     /// Whether all that was being played has ended, or the grace has.
     fn has_stopped(&self) -> bool {
-        self.stopping.as_ref().is_some_and(|(until, _)| self.core.playing() == 0 || Instant::now() >= *until)
+        self.stopping.is_some_and(|until| self.core.playing() == 0 || Instant::now() >= until)
     }
 }

@@ -14,11 +14,8 @@ use consign_store::{
 
 use crate::{
     message::{Attempt, Message},
-    store::{Change, Loaded, Next, Store, StoreFailure},
+    store::{Change, HEAVIEST_ANSWER, Loaded, Next, Store, StoreFailure, Which},
 };
-
-/// Answers of [`Store::next`] end when their calls have so many bytes.
-const HEAVIEST_ANSWER: usize = 1 << 20;
 
 /// `queue.db`.
 pub struct SqliteStore {
@@ -72,27 +69,20 @@ impl Store for SqliteStore {
 
     fn next(&mut self, query: &Next<'_>) -> Result<Vec<Message>, StoreFailure> {
         let read = |connection: &Connection| {
-            let without: Vec<String> = query.without.iter().map(|class| format!("x'{}'", class.simple())).collect();
-            // The list is digits that this program wrote; it cannot be bound as one value.
+            let narrowed = match query.which {
+                Which::Without([]) => String::new(),
+                Which::Without(classes) => format!("AND class NOT IN ({})", classes.iter().map(literal).collect::<Vec<_>>().join(",")),
+                Which::Only(class) => format!("AND class = {}", literal(&class)),
+            };
             let sql = format!(
                 "SELECT {} FROM message WHERE queue = ?1 AND standing = ?2 AND (rank, position) > (?3, ?4) {} ORDER BY rank, position LIMIT ?5",
                 rows::COLUMNS,
-                if without.is_empty() { String::new() } else { format!("AND class NOT IN ({})", without.join(",")) }
+                narrowed
             );
             let (rank, position) = query.after.map_or((-1, -1), |turn| (rows::rank(turn.priority), rows::signed(turn.position)));
             let mut statement = connection.prepare_cached(&sql)?;
             let standing = rows::standing_number(query.standing);
-            let mut found = statement.query(params![query.queue, standing, rank, position, rows::signed(query.most as u64)])?;
-            let (mut messages, mut weight) = (Vec::new(), 0);
-            while let Some(row) = found.next()? {
-                let message = rows::message(row)?;
-                weight += message.calls.len();
-                messages.push(message);
-                if weight >= HEAVIEST_ANSWER {
-                    break;
-                }
-            }
-            Ok(messages)
+            collect(statement.query(params![query.queue, standing, rank, position, rows::signed(query.most as u64)])?)
         };
         self.store.read(read).map_err(failure)
     }
@@ -101,7 +91,7 @@ impl Store for SqliteStore {
         let read = |connection: &Connection| {
             let sql = format!("SELECT {} FROM message WHERE wake IS NOT NULL AND wake <= ?1 ORDER BY wake LIMIT ?2", rows::COLUMNS);
             let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map(params![now.as_millis(), rows::signed(most as u64)], rows::message)?.collect()
+            collect(statement.query(params![now.as_millis(), rows::signed(most as u64)])?)
         };
         self.store.read(read).map_err(failure)
     }
@@ -134,6 +124,25 @@ impl Store for SqliteStore {
     fn tidy(&mut self) {
         self.store.tidy();
     }
+}
+
+/// The messages of these rows, until they weigh too much.
+fn collect(mut rows: rusqlite::Rows<'_>) -> rusqlite::Result<Vec<Message>> {
+    let (mut messages, mut weight) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let message = rows::message(row)?;
+        weight += message.calls.len();
+        messages.push(message);
+        if weight >= HEAVIEST_ANSWER {
+            break;
+        }
+    }
+    Ok(messages)
+}
+
+/// A class as it is written in a statement: digits, because a list cannot be bound as one value.
+fn literal(class: &Guid) -> String {
+    format!("x'{}'", class.simple())
 }
 
 /// The bytes of a GUID, as the store keeps it.

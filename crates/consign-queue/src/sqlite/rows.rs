@@ -28,10 +28,11 @@ pub(super) fn write(connection: &Connection, change: &Change) -> rusqlite::Resul
             Ok(())
         }
         Change::Attempt { seq, attempt } => {
-            let sql = "INSERT INTO attempt (seq, number, at, place, call, code, sentence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let sql = "INSERT INTO attempt (seq, number, at, place, call, code, sentence) \
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM message WHERE seq = ?1)";
             let Attempt { number, at, place, call, reason } = attempt;
             let values = params![signed(*seq), number, at.as_millis(), place_number(*place), call, reason.code.as_i32(), reason.sentence];
-            connection.prepare_cached(sql)?.execute(values).map(drop)
+            one(connection.prepare_cached(sql)?.execute(values)?)
         }
         Change::Queue(queue) => {
             let sql = "INSERT INTO queue (name, paused, policy, ready, waiting, parked, dead, bytes) \
@@ -105,10 +106,12 @@ fn update(connection: &Connection, seq: u64, queue: &str, state: &State) -> rusq
         state.reason.code.as_i32(),
         state.reason.sentence,
     ];
-    match connection.prepare_cached(sql)?.execute(values)? {
-        1 => Ok(()),
-        _ => Err(rusqlite::Error::QueryReturnedNoRows),
-    }
+    one(connection.prepare_cached(sql)?.execute(values)?)
+}
+
+/// A message that is not there cannot be changed.
+fn one(rows: usize) -> rusqlite::Result<()> {
+    if rows == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

@@ -184,7 +184,7 @@ fn mistakes_have_the_names_that_dbus_gives_them() {
             ("UnknownInterface", message(manager, names::JOB, "Resume", "")),
             ("UnknownInterface", message("/", names::MANAGER, "EnumJobs", "u")),
             ("UnknownMethod", message(manager, names::MANAGER, "Explode", "")),
-            ("UnknownMethod", Message::method_call(manager, "Resume").build(&()).unwrap()),
+            ("UnknownMethod", Message::method_call(manager, "Suspend").build(&()).unwrap()),
             ("InvalidArgs", message(manager, names::MANAGER, "EnumJobs", "")),
             ("InvalidArgs", message(manager, names::MANAGER, "EnumJobs", "s")),
             ("InvalidArgs", message(&job, names::JOB, "Resume", "u")),
