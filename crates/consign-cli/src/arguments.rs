@@ -58,6 +58,9 @@ pub(crate) enum Command {
     #[command(after_help = CALL)]
     Call(Call),
     /// Look at queues of recorded calls, and manage them.
+    ///
+    /// A message is named by its number or its id. Where all messages of a queue are meant, --ready, --waiting,
+    /// --parked and --dead choose among them.
     #[command(subcommand)]
     Queue(Queue),
     /// Read IDL files.
