@@ -61,6 +61,11 @@ impl Paths {
         self.runtime.join("consign.sock")
     }
 
+    /// Where outboxes tell the service that there is something to carry: a datagram wakes it.
+    pub fn wake_socket(&self) -> PathBuf {
+        self.runtime.join("consign-wake.sock")
+    }
+
     /// The queues: recorded calls, and the catalogue of components.
     pub fn queue_database(&self) -> PathBuf {
         self.state.join("queue.db")

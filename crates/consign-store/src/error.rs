@@ -140,7 +140,8 @@ pub(crate) fn is_disk_failure(error: &rusqlite::Error) -> bool {
     })
 }
 
-fn sqlite_code(error: &rusqlite::Error) -> Hresult {
+/// The HRESULT of what SQLite said.
+pub fn sqlite_code(error: &rusqlite::Error) -> Hresult {
     let Some(error) = error.sqlite_error() else { return common::E_FAIL };
     match error.code {
         ErrorCode::DiskFull => common::ERROR_DISK_FULL,

@@ -18,11 +18,13 @@
 //!
 //! Deliberately absent: waiting for other processes. The service owns its state folder by a lock
 //! that is taken elsewhere, before a store is opened. SQLite's busy handler starves writers for
-//! seconds, so it is set to give up soon and nothing here relies on it.
+//! seconds, so it is set to give up soon and nothing here relies on it. Where several processes write
+//! to one database, an application's own, they queue at the [`FairLock`] first.
 
 mod batch;
 mod connection;
 mod error;
+mod fair_lock;
 mod open;
 mod owned;
 mod place;
@@ -30,7 +32,10 @@ mod schema;
 mod store;
 mod writer;
 
-pub use error::{OpenError, StoreError};
+pub mod outbox;
+
+pub use error::{OpenError, StoreError, sqlite_code};
+pub use fair_lock::{FairLock, Turn};
 pub use open::Opening;
 pub use owned::OwnedStore;
 pub use rusqlite;

@@ -170,6 +170,25 @@ pub const RECORDER: &str = "org.consign.Recorder";
 /// | `Model` | `s` IID | `s` interface | |
 pub const COMPONENTS: &str = "org.consign.Components";
 
+/// The outboxes, at [`MANAGER_PATH`]: databases of applications in which calls are recorded, and from which
+/// the service carries them to their queues.
+///
+/// | member | in | out | |
+/// | --- | --- | --- | --- |
+/// | `Add` | `s` path | | the database, by its absolute path; it has the tables of an outbox already. `ERROR_ALREADY_EXISTS` |
+/// | `List` | | `a` [`OutboxRecord`](crate::queue::OutboxRecord) | |
+/// | `Remove` | `s` path | | what was recorded there stays there |
+pub const OUTBOXES: &str = "org.consign.Outboxes";
+
+/// An outbox in which nothing waits.
+pub const OUTBOX_IDLE: u32 = 0;
+/// Messages are being carried to their queues.
+pub const OUTBOX_CARRYING: u32 = 1;
+/// Something is in the way that may pass; it is tried again by itself.
+pub const OUTBOX_WAITING: u32 = 2;
+/// The database cannot be used; it is tried again when it changes.
+pub const OUTBOX_UNUSABLE: u32 = 3;
+
 /// How a component's server plays messages: what it implements on the object that is its factory.
 ///
 /// | member | in | out | |

@@ -186,6 +186,29 @@ pub fn from_wire((endian, methods, calls): CallsRecord<'_>) -> Result<Calls, Fai
     builder.finish().ok_or_else(|| bad("the message has no calls".to_owned()))
 }
 
+/// An outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct OutboxRecord {
+    /// The path of the database.
+    pub path: String,
+    /// The id of the outbox; empty while it was never read.
+    pub id: String,
+    /// [`OUTBOX_IDLE`](crate::names::OUTBOX_IDLE) to [`OUTBOX_UNUSABLE`](crate::names::OUTBOX_UNUSABLE).
+    pub state: u32,
+    /// How many messages wait in it, as far as is known; never too few.
+    pub pending: u64,
+    /// The number of the last message that was taken from it; 0 for none, or while it was never read.
+    pub taken: u64,
+    /// What is in the way: the HRESULT, 0 for nothing.
+    pub code: i32,
+    /// And the sentence.
+    pub sentence: String,
+    /// When it was looked into last; 0 for never.
+    pub scanned: i64,
+    /// When it is tried again; 0 if time does not decide.
+    pub next_attempt: i64,
+}
+
 /// A component: a class with interfaces on which calls can be queued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct ComponentRecord {

@@ -43,6 +43,7 @@ mod error;
 mod events;
 mod file;
 mod job;
+mod outboxes;
 mod queues;
 mod server;
 mod snapshot;
@@ -67,6 +68,7 @@ pub use error::{Error, Result};
 pub use events::{ClientEvent, Events, Interest};
 pub use file::{JobFile, PeerAvailability, Validity};
 pub use job::{Job, NewFile};
+pub use outboxes::{OutboxSnapshot, OutboxState};
 pub use queues::{
     Attempt, MessageDetails, MessageList, MessageSummary, QueueEvent, QueueEvents, QueuePolicy, QueueSummary, RetryQueue, Selection,
     Standing, Turn,

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use consign::{Checksum, FileRange, Guid, JobType, NotifyFlags, Priority, Validity};
 
-pub(crate) use queued::{Call, Check, Component, Idl, Import, Peek, Queue, Standings};
+pub(crate) use queued::{Call, Check, Component, Idl, Import, Outbox, Peek, Queue, Standings};
 
 use crate::parse::{self, ClassName, NewClass, Setting};
 
@@ -67,6 +67,11 @@ pub(crate) enum Command {
     /// Read IDL files.
     #[command(subcommand)]
     Idl(Idl),
+    /// Name the databases from which recorded calls are carried to their queues.
+    ///
+    /// An application records calls in its own SQLite database, in the transactions that change its data.
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Run, start, stop and look at the service.
     #[command(subcommand)]
     Service(Service),

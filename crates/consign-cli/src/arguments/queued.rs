@@ -1,4 +1,4 @@
-//! Queued calls: components, calls, queues, IDL files.
+//! Queued calls: components, calls, queues, outboxes, IDL files.
 
 use std::path::PathBuf;
 
@@ -243,4 +243,23 @@ pub(crate) struct Queues {
     /// Which queues.
     #[arg(required = true, value_name = "QUEUE")]
     pub(crate) queues: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Outbox {
+    /// Carry from databases, from now on.
+    ///
+    /// The database has an outbox already: the application makes it when it first opens it.
+    Add(Databases),
+    /// List the outboxes, and what keeps them from being emptied.
+    List,
+    /// Carry from databases no more. What waits in them stays there.
+    Remove(Databases),
+}
+
+#[derive(Args)]
+pub(crate) struct Databases {
+    /// Which databases.
+    #[arg(required = true, value_name = "DB")]
+    pub(crate) databases: Vec<PathBuf>,
 }

@@ -8,6 +8,7 @@ mod demo;
 mod get;
 mod idl;
 mod job;
+mod outbox;
 mod process;
 mod queue;
 mod service;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Outcome {
         Command::Call(call) => wait(call::run(call, console)),
         Command::Queue(queue) => wait(queue::run(queue, console)),
         Command::Idl(idl) => idl::run(idl, console),
+        Command::Outbox(outbox) => wait(outbox::run(outbox, console)),
         Command::Demo => wait(demo::run(console)),
         Command::DemoServer(server) => wait(demo::serve(server)),
         Command::Service(service) => service::run(service, console),

@@ -4,6 +4,7 @@
 mod class;
 mod component;
 mod idl;
+mod outbox;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::text::exact;
 pub(crate) use class::{Class, ClassDone, ClassReport, Registered};
 pub(crate) use component::Component;
 pub(crate) use idl::Checked;
+pub(crate) use outbox::{Outbox, OutboxDone};
 pub(crate) use queue::{Count, Message, Queue, QueueDone, QueueEvent};
 
 /// A job, as `job show` prints it.

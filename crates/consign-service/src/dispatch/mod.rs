@@ -24,6 +24,7 @@ mod introspect;
 mod job;
 mod manager;
 mod object;
+mod outboxes;
 mod peer;
 mod properties;
 mod record;
@@ -107,6 +108,7 @@ async fn carry_out(call: &Call<'_>) -> Answer {
         consign_wire::names::ACTIVATION => activation::call(call).await,
         consign_wire::names::QUEUES => queues::call(call).await,
         consign_wire::names::COMPONENTS => components::call(call).await,
+        consign_wire::names::OUTBOXES => outboxes::call(call).await,
         consign_wire::names::JOB => job::call(call).await,
         _ => Err(unanswered(call)),
     }

@@ -4,7 +4,8 @@ use consign_bits::JobId;
 use consign_wire::names;
 
 use super::{
-    activation, bus, classes, components, interface::Interface, introspect, job, manager, peer, properties, queues, service_object,
+    activation, bus, classes, components, interface::Interface, introspect, job, manager, outboxes, peer, properties, queues,
+    service_object,
 };
 
 /// What a path names.
@@ -55,6 +56,7 @@ static MANAGER: &[&Interface] = &[
     &activation::INTERFACE,
     &queues::INTERFACE,
     &components::INTERFACE,
+    &outboxes::INTERFACE,
     &service_object::INTERFACE,
     &peer::INTERFACE,
     &introspect::INTERFACE,

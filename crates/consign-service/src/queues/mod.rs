@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod import;
+mod outboxes;
 mod players;
 mod recorders;
 
@@ -19,6 +20,7 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use crate::classes::Classes;
 
 use catalogue::Catalogue;
+use outboxes::Outboxes;
 use players::Players;
 use recorders::Recorders;
 
@@ -28,6 +30,7 @@ pub(crate) use recorders::Recorded;
 pub struct Queues {
     engine: Engine,
     catalogue: Arc<Catalogue>,
+    outboxes: Arc<Outboxes>,
     recorders: Recorders,
 }
 
@@ -61,13 +64,21 @@ impl Queues {
         let host = Players::new(classes, Arc::clone(&catalogue), Handle::current());
         let options = EngineOptions { store: Box::new(store), host: Arc::new(host), clock: Arc::new(SystemClock), players };
         let engine = Engine::start(options).map_err(refused)?;
-        catalogue.load(engine.catalogue().await.map_err(refused)?);
-        Ok(Arc::new(Self { engine, catalogue, recorders: Recorders::default() }))
+        let (of_outboxes, entries): (Vec<_>, _) =
+            engine.catalogue().await.map_err(refused)?.into_iter().partition(|(key, _)| key.starts_with(outboxes::KEY));
+        catalogue.load(entries);
+        let outboxes = Outboxes::open(engine.clone(), Arc::clone(&catalogue), &of_outboxes, paths.wake_socket());
+        Ok(Arc::new(Self { engine, catalogue, outboxes, recorders: Recorders::default() }))
     }
 
     /// The engine, for what concerns queues and messages alone.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The outboxes.
+    pub(crate) fn outboxes(&self) -> &Arc<Outboxes> {
+        &self.outboxes
     }
 
     /// Takes a message; it is durable when this answers.
@@ -97,11 +108,12 @@ impl Queues {
 
     /// Whether something stored can become due, or be played, without a client.
     pub(crate) async fn has_work(&self) -> bool {
-        self.engine.has_work().await
+        self.outboxes.has_work() || self.engine.has_work().await
     }
 
     /// Plays nothing more, waits `grace` for what is being played, and closes the store.
     pub async fn stop(&self, grace: Duration) {
+        self.outboxes.stop();
         self.engine.stop(grace).await;
     }
 }

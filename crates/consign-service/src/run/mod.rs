@@ -16,6 +16,7 @@ mod units;
 pub use error::StartError;
 pub use log::LogTo;
 pub use settings::{ClassSettings, CommandLineRule, HandStartedRule, PolicySettings, ServiceSettings, Settings, SettingsError};
+pub(crate) use socket::ShortName;
 pub use start::{Background, READY, main_run};
 pub use units::{LINGER_NOTE, UnitError, Units};
 

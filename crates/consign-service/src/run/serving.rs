@@ -65,6 +65,7 @@ impl Serving {
         let mut stop = Box::pin(face.stop_requested());
         let mut events = self.engine.subscribe();
         let mut queue_events = self.queues.engine().events();
+        let mut outboxes = self.queues.outboxes().changes();
         let mut servers = self.classes.changes();
         let mut idle = Idle::new(self.settings.idle_exit);
         let mut full = false;
@@ -94,9 +95,10 @@ impl Serving {
                 }
                 () = happened(&mut events), if self.nobody(connections) => idle.begin(),
                 () = happened(&mut queue_events), if self.nobody(connections) => idle.begin(),
+                Ok(()) = outboxes.changed(), if self.nobody(connections) => idle.go_on(),
                 Ok(()) = servers.changed() => if self.nobody(connections) { idle.begin() } else { idle.end() },
                 () = idle.over() => {
-                    if self.nothing_due(&mut idle).await && self.leave(connections, &mut full) {
+                    if self.nothing_due(&mut idle).await && self.leave(connections, &mut full).await {
                         return "nothing is left to do";
                     }
                 }
@@ -156,7 +158,11 @@ impl Serving {
 
     /// Closes the door, and looks whether somebody has come in meanwhile: then it is opened again.
     /// A socket of systemd's stays open, and systemd starts us again for whoever comes.
-    fn leave(&mut self, connections: &mut JoinSet<()>, full: &mut bool) -> bool {
+    async fn leave(&mut self, connections: &mut JoinSet<()>, full: &mut bool) -> bool {
+        if self.queues.outboxes().last_look().await || self.queues.has_work().await {
+            self.queues.outboxes().stay();
+            return false;
+        }
         if !self.socket.is_own() {
             return true;
         }
@@ -173,6 +179,7 @@ impl Serving {
             // Those who came are served; nobody else will come.
             Err(error) => tracing::error!(%error, "the socket cannot be opened again"),
         }
+        self.queues.outboxes().stay();
         self.lock.mark_staying();
         false
     }
@@ -231,6 +238,13 @@ impl Idle {
 
     fn begin(&mut self) {
         self.begin_after(self.patience);
+    }
+
+    /// Begins if it does not run already.
+    fn go_on(&mut self) {
+        if self.timer.is_none() {
+            self.begin();
+        }
     }
 
     fn begin_after(&mut self, time: Duration) {

@@ -97,14 +97,14 @@ impl Drop for Socket {
 }
 
 /// A name for a socket that fits into the kernel's 108 bytes, however long its folder's path.
-struct ShortName {
+pub(crate) struct ShortName {
     path: PathBuf,
     /// Keeps the name valid.
     _folder: Option<OwnedFd>,
 }
 
 impl ShortName {
-    fn of(folder: &Path, path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(folder: &Path, path: &Path) -> io::Result<Self> {
         if path.as_os_str().len() <= LONGEST_NAME {
             return Ok(Self { path: path.to_owned(), _folder: None });
         }
@@ -113,7 +113,7 @@ impl ShortName {
         Ok(Self { path: Path::new("/proc/self/fd").join(descriptor.as_raw_fd().to_string()).join(name), _folder: Some(descriptor) })
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -1,7 +1,6 @@
 //! A recorder of a connected client, and its end: the message is stored, or there is none.
 
-use consign_bits::Failure;
-use consign_core::{Calls, Guid, Interface as InterfaceModel, Moniker, calls::LONGEST, moniker::TimeLimit};
+use consign_core::{Calls, Guid, Interface as InterfaceModel, Moniker, moniker::TimeLimit};
 use consign_wire::{
     names,
     queue::{ComponentRecord, to_wire},
@@ -18,9 +17,7 @@ impl Client {
     /// # Errors
     /// `MK_E_SYNTAX`, `E_INVALIDARG`, `CO_E_CLASSSTRING`, `MQ_ERROR_LABEL_TOO_LONG`: the text.
     pub fn recorder(&self, target: &str) -> Result<Recorder> {
-        let moniker = if target.contains(':') { target.parse() } else { format!("queue:/new:{target}").parse() };
-        let moniker: Moniker = moniker.map_err(|bad: consign_core::moniker::BadMoniker| Failure::refused(bad.code, bad.to_string()))?;
-        Ok(Recorder::new(moniker, LONGEST).with_client(self.clone()))
+        Ok(Recorder::detached(target)?.with_client(self.clone()))
     }
 
     /// Stores calls as one message, played on `target`; answers its id. For who has calls that no
@@ -67,7 +64,7 @@ impl Recorder {
     /// the interface are not queued), `DISP_E_MEMBERNOTFOUND`, `DISP_E_TYPEMISMATCH` (the interface was
     /// imported with other methods), `MQ_ERROR_INSUFFICIENT_RESOURCES` (the queue is full), and those of the disk.
     pub async fn commit(mut self) -> Result<Option<Guid>> {
-        let Some(client) = self.take_client() else { return Err(Error::Disconnected) };
+        let Some(client) = self.take_client() else { return Err(Error::NotRunning) };
         let target = self.moniker().clone();
         match self.into_calls() {
             Some(calls) => client.record(&target, &calls).await.map(Some),

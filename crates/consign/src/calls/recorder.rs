@@ -2,9 +2,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use consign_core::{
     Calls, Moniker, Object, RecorderMoniker,
-    calls::{CallsBuilder, TooMuch},
+    calls::{CallsBuilder, LONGEST, TooMuch},
     common::{COMQC_E_NO_QUEUEABLE_INTERFACES, E_INVALIDARG, MQ_ERROR_INSUFFICIENT_RESOURCES},
     marshal::{Endian, Writer, check},
+    moniker::BadMoniker,
 };
 
 use super::{Arguments, Described, Interface, described::refuse};
@@ -37,6 +38,18 @@ impl Recorder {
     /// For messages that are at most about `longest` bytes long.
     pub(crate) fn new(target: Moniker, longest: usize) -> Self {
         Self { target, longest, content: Mutex::default(), client: None }
+    }
+
+    /// A recorder that needs no service, for who stores the message himself: in an outbox (`consign-outbox`),
+    /// or wherever [`into_calls`](Self::into_calls) goes. `target` is what [`Client::recorder`] takes. It
+    /// cannot be committed: [`Error::NotRunning`](crate::Error::NotRunning).
+    ///
+    /// # Errors
+    /// `MK_E_SYNTAX`, `E_INVALIDARG`, `CO_E_CLASSSTRING`, `MQ_ERROR_LABEL_TOO_LONG`: the text.
+    pub fn detached(target: &str) -> Result<Self> {
+        let moniker = if target.contains(':') { target.parse() } else { format!("queue:/new:{target}").parse() };
+        let moniker: Moniker = moniker.map_err(|bad: BadMoniker| refuse(bad.code, bad.to_string()))?;
+        Ok(Self::new(moniker, LONGEST))
     }
 
     pub(super) fn with_client(self, client: Client) -> Self {
