@@ -6,10 +6,22 @@ use crate::setup::Setup;
 fn the_help_lists_what_there_is() {
     let setup = Setup::new();
     let help = setup.ok(["--help"]);
-    for command in ["  get ", "  job ", "  class ", "  service ", "  demo ", "  completions "] {
+    for command in [
+        "  get ",
+        "  job ",
+        "  class ",
+        "  component ",
+        "  call ",
+        "  queue ",
+        "  idl ",
+        "  outbox ",
+        "  service ",
+        "  demo ",
+        "  completions ",
+    ] {
         assert!(help.contains(command), "{command}: {help}");
     }
-    for absent in ["put", "component", "call", "queue", "outbox", "idl", "demo-server"] {
+    for absent in ["put", "demo-server"] {
         assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
     }
     let help = setup.ok(["job", "--help"]);
@@ -23,6 +35,13 @@ fn the_help_lists_what_there_is() {
     }
     assert!(setup.ok(["class", "register", "--help"]).contains("--systemd-unit"));
     assert!(setup.ok(["job", "set", "--help"]).contains("auto-complete=on|off"));
+    let help = setup.ok(["queue", "--help"]);
+    for command in ["list", "show", "peek", "retry", "move", "drop", "pause", "resume", "set", "remove", "watch"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+    }
+    assert!(setup.ok(["queue", "set", "--help"]).contains("retry=TIME[:N],...|none"));
+    assert!(setup.ok(["component", "set", "--help"]).contains("queued.INTERFACE=on|off"));
+    assert!(setup.ok(["call", "--help"]).contains("consign call Contoso.Shipment ShipOrder 42"));
     assert!(setup.ok(["--version"]).starts_with("consign "));
     assert_eq!(setup.run([]).code, Some(2));
 }

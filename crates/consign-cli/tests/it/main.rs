@@ -8,5 +8,6 @@ mod jobs;
 mod kill;
 mod messages;
 mod notices;
+mod queue;
 mod service;
 mod setup;

@@ -131,23 +131,32 @@ impl Running {
         read_to_line(self.0.child().stderr.as_mut().unwrap(), &mut self.1.stderr, text);
     }
 
-    /// The same of stdout.
-    pub(crate) fn wait_for_answer(&mut self, text: &str) {
-        read_to_line(self.0.child().stdout.as_mut().unwrap(), &mut self.1.stdout, text);
+    /// The same of stdout; gives the line.
+    pub(crate) fn wait_for_answer(&mut self, text: &str) -> String {
+        read_to_line(self.0.child().stdout.as_mut().unwrap(), &mut self.1.stdout, text)
     }
 
-    /// Waits for its end. Its output is short enough for the pipes to hold.
+    /// Waits for its end, and reads meanwhile: a pipe does not hold everything.
     pub(crate) fn end(mut self) -> Ended {
-        let status = self.0.wait(LIMIT).unwrap().expect("it ends in time");
         let child = self.0.child();
-        child.stdout.take().unwrap().read_to_end(&mut self.1.stdout).unwrap();
-        child.stderr.take().unwrap().read_to_end(&mut self.1.stderr).unwrap();
+        let readers = (read_all(child.stdout.take().unwrap()), read_all(child.stderr.take().unwrap()));
+        let status = self.0.wait(LIMIT).unwrap().expect("it ends in time");
+        self.1.stdout.extend(readers.0.join().unwrap());
+        self.1.stderr.extend(readers.1.join().unwrap());
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ended { code: status.code(), stdout: text(self.1.stdout), stderr: text(self.1.stderr) }
     }
 }
 
-fn read_to_line(stream: &mut impl Read, read: &mut Vec<u8>, text: &str) {
+fn read_all(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+fn read_to_line(stream: &mut impl Read, read: &mut Vec<u8>, text: &str) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
@@ -156,7 +165,7 @@ fn read_to_line(stream: &mut impl Read, read: &mut Vec<u8>, text: &str) {
         line.push(byte[0]);
         if byte[0] == b'\n' {
             if String::from_utf8_lossy(&line).contains(text) {
-                return;
+                return String::from_utf8_lossy(&line).into_owned();
             }
             line.clear();
         }

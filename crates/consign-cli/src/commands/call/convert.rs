@@ -143,3 +143,79 @@ impl NoCall {
         Self { help: name.map(|name| format!("did you mean {}?", shown(name))), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consign::{Calls, ComponentInterface, ComponentSummary, ListenerState};
+    use serde_json::json;
+
+    const UNKNOWN: &str = "00000000-0000-0000-c000-000000000046";
+
+    /// Interfaces by name and base, each with these methods without parameters.
+    fn component(interfaces: &[(&str, Option<usize>, &[&str])]) -> ComponentDetails {
+        let iid = |index: usize| Guid::from_bytes([u8::try_from(index).unwrap() + 1; 16]);
+        let model = |(index, (name, base, methods)): (usize, &(&str, Option<usize>, &[&str]))| -> InterfaceModel {
+            let unknown = json!({"iid": UNKNOWN, "name": "IUnknown"});
+            let bases = base.map_or_else(|| json!([unknown]), |base| json!([{"iid": iid(base), "name": interfaces[base].0}, unknown]));
+            let methods = methods
+                .iter()
+                .enumerate()
+                .map(|(number, name)| json!({"name": name, "number": number + 3, "returns": "hresult", "parameters": []}));
+            serde_json::from_value(json!({"iid": iid(index), "name": name, "bases": bases, "methods": methods.collect::<Vec<_>>()}))
+                .unwrap()
+        };
+        let models: Vec<InterfaceModel> = interfaces.iter().enumerate().map(model).collect();
+        let summary = ComponentSummary {
+            class: Guid::NULL,
+            progid: None,
+            name: None,
+            application: None,
+            queue: "Q".into(),
+            registered: true,
+            listener: ListenerState::On,
+            max_players: None,
+            exception_class: None,
+            interfaces: models
+                .iter()
+                .map(|model| ComponentInterface {
+                    iid: model.iid,
+                    name: model.name.clone(),
+                    queueing_supported: true,
+                    queuing_enabled: true,
+                    methods: Vec::new(),
+                    obstacles: Vec::new(),
+                })
+                .collect(),
+        };
+        ComponentDetails { summary, models }
+    }
+
+    /// The interface on which a method is called, counted from 0.
+    fn called(component: &ComponentDetails, interface: Option<&str>, method: &str) -> Result<usize, String> {
+        let callable = Callable::new(component, "A.B", interface).map_err(|no_call| no_call.failure.sentence.into_owned())?;
+        let mut calls = Calls::builder();
+        callable.append(&mut calls, method, &[]).map_err(|no_call| no_call.failure.sentence.into_owned())?;
+        let iid = calls.finish().unwrap().methods()[0].iid;
+        Ok(component.models.iter().position(|model| model.iid == iid).unwrap())
+    }
+
+    #[test]
+    fn a_method_is_called_on_the_interface_that_has_it_first() {
+        let component = component(&[("IShip2", Some(1), &["Ship", "Cancel"]), ("IShip", None, &["Ship"]), ("IOther", None, &["Note"])]);
+        assert_eq!(called(&component, None, "Ship"), Ok(1));
+        assert_eq!(called(&component, None, "Cancel"), Ok(0));
+        assert_eq!(called(&component, None, "Note"), Ok(2));
+        assert_eq!(called(&component, Some("IShip2"), "Ship"), Ok(0));
+        assert_eq!(called(&component, None, "IShip2.Ship"), Ok(0));
+        assert_eq!(called(&component, Some("{02020202-0202-0202-0202-020202020202}"), "Ship"), Ok(1));
+    }
+
+    #[test]
+    fn a_method_of_two_interfaces_has_to_be_named_with_its_own() {
+        let component = component(&[("IOne", None, &["Do"]), ("ITwo", None, &["Do"])]);
+        assert_eq!(called(&component, None, "Do"), Err("several interfaces have a method Do: IOne, ITwo".to_owned()));
+        assert_eq!(called(&component, None, "ITwo.Do"), Ok(1));
+        assert_eq!(called(&component, Some("IThree"), "Do"), Err("the component has no interface IThree".to_owned()));
+    }
+}

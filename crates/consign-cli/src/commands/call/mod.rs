@@ -20,6 +20,10 @@ use crate::{
 const WHAT: &str = "nothing was recorded";
 
 pub(super) async fn run(call: Call, console: &Console) -> Outcome {
+    // Said here, because what stands beside it would be in the way of `--stdin`.
+    if call.one_message && !call.stdin {
+        return Err(Problem::usage(WHAT, "`--one-message` is about the lines of `--stdin`"));
+    }
     check_label(&call.label).map_err(|(_, sentence)| Problem::usage(WHAT, sentence))?;
     let client = super::connect().await?;
     let component = client.component(&call.class).await.map_err(|error| Problem::of(WHAT, &error))?;

@@ -1,6 +1,6 @@
 //! `consign component set`: what the catalogue keeps, and what stands in the class file.
 
-use std::fs;
+use std::{fs::File, io::Read};
 
 use consign::{Client, Guid, Queuing};
 use toml::Table;
@@ -14,6 +14,9 @@ use crate::{
     settings::{ClassChange, ComponentSetting},
     text::shown,
 };
+
+/// No class file is longer.
+const LONGEST_FILE: u64 = 64 * 1024;
 
 /// The class file is checked and written whole before interfaces are switched.
 pub(super) async fn run(client: &Client, class: &str, settings: &[ComponentSetting], console: &Console) -> Outcome {
@@ -41,7 +44,9 @@ pub(super) async fn change_class(client: &Client, class: &str, changes: &[&Class
     let report = client.class(class).await.map_err(|error| Problem::of(what, &error))?;
     let path = report.class.file;
     let bad = |error: String| Problem::failed(what, format!("{}: {error}", shown(&path)));
-    let text = fs::read_to_string(&path).map_err(|error| bad(error.to_string()))?;
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(LONGEST_FILE).read_to_string(&mut text));
+    read.map_err(|error| bad(error.to_string()))?;
     let mut file: Table = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
     for change in changes {
         let exception_class = match change {

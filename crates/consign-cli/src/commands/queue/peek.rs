@@ -88,7 +88,7 @@ async fn several(
     if printed == 0 && console.stdout.is_terminal {
         console.remark(if all == queue.messages() { "no messages" } else { "no such messages; `consign queue show` counts the others" });
     } else if printed >= peek.count && left > 0 {
-        console.remark(format!("and {} more; `-n {all}` shows all of them", wording::counted(left, "message")));
+        console.remark(format!("and {}; `-n {all}` shows all of them", wording::counted(left, "more message")));
     }
     Ok(Exit::Done)
 }
@@ -96,7 +96,9 @@ async fn several(
 /// A message in a list: a line, its calls, and what went wrong.
 fn entry(message: &MessageSummary, calls: &[ShownCall], length: Length, columns: Option<usize>, console: &Console) -> Vec<String> {
     let number = console.stdout.paint(Colour::Strong, &message.number.to_string());
-    let label = if message.label.is_empty() { String::new() } else { format!("  {}", shown(&message.label)) };
+    // What stands before it takes at most so much, whatever the queue is called.
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(48).max(16));
+    let label = if message.label.is_empty() { String::new() } else { format!("  {}", cut(&shown(&message.label), room)) };
     let recorded = console.calendar.short(message.arrived, now());
     let standing = console.stdout.paint(colour(message), standing(message));
     let place = if message.standing == Standing::Ready && message.place == message.queue {
@@ -109,7 +111,7 @@ fn entry(message: &MessageSummary, calls: &[ShownCall], length: Length, columns:
     lines.extend(calls.iter().map(|call| fit(format!("    {}", call.to_text(length)))));
     let hidden = usize::try_from(message.calls).unwrap_or(usize::MAX).saturating_sub(calls.len());
     if hidden > 0 {
-        lines.push(fit(format!("    … and {} more", wording::counted(hidden.try_into().unwrap_or(u64::MAX), "call"))));
+        lines.push(fit(format!("    … and {}", wording::counted(hidden.try_into().unwrap_or(u64::MAX), "more call"))));
     }
     lines.extend(trouble(message, &console.calendar, now()).map(|text| fit(format!("    {text}"))));
     lines
