@@ -7,5 +7,6 @@ mod help;
 mod jobs;
 mod kill;
 mod notices;
+mod outboxes;
 mod service;
 mod setup;
