@@ -1,6 +1,8 @@
 //! What an IDL file says, resolved: the interfaces of the model with the places where they stand, and the
 //! classes, libraries, types and constants beside them.
 
+use std::collections::HashMap;
+
 use consign_core::{
     Guid, Interface,
     interface::{Element, Field, Type},
@@ -264,8 +266,10 @@ impl Document {
 
     /// Whether another says all that this file says of itself, in the same order, wherever it stands.
     pub fn is_said_by(&self, other: &Self) -> bool {
+        let described: HashMap<&str, &Described> = other.interfaces.iter().rev().map(|one| (one.interface.name.as_str(), one)).collect();
+        let named: HashMap<&str, &NamedType> = other.types.iter().rev().map(|one| (one.name.as_str(), one)).collect();
         let interfaces = self.interfaces.iter().filter(|one| one.origin == Origin::Own).all(|mine| {
-            let theirs = other.interface(&mine.interface.name);
+            let theirs = described.get(mine.interface.name.as_str());
             theirs.is_some_and(|theirs| theirs.interface == mine.interface && theirs.form == mine.form)
         });
         let coclasses = self.coclasses.iter().filter(|one| one.origin == Origin::Own).all(|mine| {
@@ -279,7 +283,7 @@ impl Document {
         let mut libraries = self.libraries.iter().filter(|one| one.origin == Origin::Own);
         interfaces
             && coclasses
-            && types.all(|mine| other.named_type(&mine.name).is_some_and(|theirs| theirs.kind == mine.kind))
+            && types.all(|mine| named.get(mine.name.as_str()).is_some_and(|theirs| theirs.kind == mine.kind))
             && constants.all(|mine| {
                 other.constants.iter().any(|theirs| (&theirs.name, &theirs.kind, &theirs.value) == (&mine.name, &mine.kind, &mine.value))
             })

@@ -81,16 +81,17 @@ impl Printer<'_> {
     /// Interfaces that are pointed at, or that a class has, and that are not printed.
     fn forward_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        let own = |name: &str| self.document.interface(name).is_some_and(|described| described.origin == Origin::Own);
+        let types: HashSet<&str> = self.document.types.iter().map(|named| named.name.as_str()).collect();
+        let interfaces: HashSet<&str> = self.document.interfaces.iter().map(|one| one.interface.name.as_str()).collect();
         each_type(self.document, &mut |kind| {
             if let Type::Interface { name } = kind {
                 names.insert(name.clone());
             }
             // An interface that is passed by value, which nobody can.
             if let Type::Foreign { name, .. } = kind
-                && self.document.named_type(name).is_none()
+                && !types.contains(name.as_str())
                 && builtin::fixed(name).is_none()
-                && self.document.interface(name).is_some()
+                && interfaces.contains(name.as_str())
             {
                 names.insert(name.clone());
             }
@@ -102,7 +103,8 @@ impl Printer<'_> {
         let coclasses = self.document.coclasses.iter().filter(|coclass| coclass.origin == Origin::Own);
         names.extend(coclasses.flat_map(|coclass| coclass.interfaces.iter().map(|member| member.name.clone())));
         // Those that are printed are declared, too: they may point at one another.
-        names.extend(self.document.interfaces.iter().map(|one| one.interface.name.clone()).filter(|name| own(name)));
+        let own = self.document.interfaces.iter().filter(|one| one.origin == Origin::Own);
+        names.extend(own.map(|one| one.interface.name.clone()));
         names
     }
 
@@ -235,19 +237,21 @@ fn needed_types(document: &Document) -> HashSet<&str> {
 }
 
 fn undeclared_types(document: &Document) -> Vec<NamedType> {
+    let mut known: HashSet<&str> = document.types.iter().map(|named| named.name.as_str()).collect();
     let mut found: Vec<NamedType> = Vec::new();
     each_type(document, &mut |kind| {
         let (name, named) = match kind {
-            Type::Struct { name, uuid, fields } if name != "struct" => (name, NamedKind::Struct { uuid: *uuid, fields: fields.clone() }),
-            Type::Enum { name, elements } if name != "enum" => (name, NamedKind::Enum(elements.clone())),
+            Type::Struct { name, .. } | Type::Enum { name, .. } if matches!(name.as_str(), "struct" | "enum") => return,
+            Type::Struct { name, uuid, fields } => (name, NamedKind::Struct { uuid: *uuid, fields: fields.clone() }),
+            Type::Enum { name, elements } => (name, NamedKind::Enum(elements.clone())),
             _ => return,
         };
-        let known =
-            document.named_type(name).is_some() || found.iter().any(|one| one.name == *name) || builtin::usual(name).as_ref() == Some(kind);
-        if !known {
+        if builtin::usual(name).as_ref() != Some(kind) && known.insert(name) {
             found.push(NamedType { name: name.clone(), kind: named, origin: Origin::Own });
         }
     });
+    // What is inside another was found after it, and stands before it.
+    found.reverse();
     found
 }
 

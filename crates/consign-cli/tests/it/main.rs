@@ -6,6 +6,7 @@ mod get;
 mod help;
 mod jobs;
 mod kill;
+mod messages;
 mod notices;
 mod outboxes;
 mod service;

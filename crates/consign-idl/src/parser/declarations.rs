@@ -289,6 +289,9 @@ impl Parser<'_, '_> {
             self.unexpected("the name of a property");
             return None;
         };
+        if declarator.layers.iter().any(|layer| matches!(layer, Layer::Function(_))) {
+            self.session().error(Code::Syntax, name.span, "a property has no parameters: is `methods:` missing?");
+        }
         self.expect(";");
         Some(MethodDeclaration { attributes, name, returns, layers: declarator.layers, parameters: Vec::new(), is_property: true })
     }

@@ -37,9 +37,6 @@ impl Printer<'_> {
                 Type::Foreign { name, why } if name == "void (*)()" && *why == Opaque::Function.why() => {
                     return format!("void (*{around})()");
                 }
-                Type::Foreign { name, why } if name == "void ()()" && *why == Opaque::Function.why() => {
-                    return format!("void ({around})()");
-                }
                 Type::Foreign { name, .. } if name == "void *" => return format!("void *{around}"),
                 base => {
                     let base = self.base(base);

@@ -34,11 +34,9 @@ impl Printer<'_> {
         let base = bases.next().filter(|_| !is_dispatch);
         let known_base = base.filter(|base| builtin::base(&base.name).is_some() || self.is_printed(&base.name));
         let inherited = match (base, known_base) {
-            (Some(_), Some(known)) => self
-                .document
-                .interface(&known.name)
-                .filter(|_| builtin::base(&known.name).is_none())
-                .map_or(0, |one| one.interface.methods.len()),
+            (Some(_), Some(known)) if builtin::base(&known.name).is_none() => {
+                self.document.interface(&known.name).map_or(0, |one| one.interface.methods.len())
+            }
             _ => 0,
         };
         let mut body = String::new();

@@ -10,7 +10,7 @@ impl Resolver<'_, '_> {
     pub(super) fn coclass(&mut self, declared: &CoclassDeclaration, origin: Origin) {
         let name = &declared.name;
         self.check_word(name);
-        if self.document.coclass(&name.text).is_some() {
+        if !self.classes.insert(std::rc::Rc::clone(&name.text)) {
             self.session.error(Code::Duplicate, name.span, format!("the class `{}` is declared twice", name.text));
             return;
         }

@@ -121,12 +121,12 @@ impl Resolver<'_, '_> {
     }
 
     fn tell_same_iid(&mut self, interface: &Interface, name: &Word, declared: &Declared) {
-        if interface.iid == Guid::NULL || declared.origin != crate::Origin::Own {
+        if interface.iid == Guid::NULL {
             return;
         }
-        let same = self.document.interfaces.iter().find(|other| other.interface.iid == interface.iid);
-        if let Some(same) = same {
-            let message = format!("`{}` has the uuid of `{}`", name.text, same.interface.name);
+        let same = Rc::clone(self.iids.entry(interface.iid).or_insert_with(|| Rc::clone(&name.text)));
+        if same != name.text && declared.origin == crate::Origin::Own {
+            let message = format!("`{}` has the uuid of `{same}`", name.text);
             let help = Some("give it its own, from `uuidgen`".to_owned());
             self.session.report(crate::Severity::Warning, Code::Duplicate, Some(name.span), message, help);
         }

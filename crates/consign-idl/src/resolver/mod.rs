@@ -15,7 +15,10 @@ use std::{
     rc::Rc,
 };
 
-use consign_core::interface::{Element, Type};
+use consign_core::{
+    Guid,
+    interface::{Element, Type},
+};
 
 use crate::{
     Code, Constant, Document, Literal, Origin, Severity,
@@ -40,6 +43,9 @@ pub(crate) fn resolve(session: &mut Session<'_>, units: &[(Unit, Origin)]) -> Do
         interfaces: HashMap::new(),
         constants: HashMap::new(),
         unknown: HashSet::new(),
+        opaque: HashSet::new(),
+        classes: HashSet::new(),
+        iids: HashMap::new(),
         origin: Origin::Own,
         depth: 0,
         parts: 0,
@@ -67,6 +73,11 @@ struct Resolver<'s, 'a> {
     constants: HashMap<Rc<str>, i64>,
     /// Names that were told to be unknown: once is enough.
     unknown: HashSet<Rc<str>>,
+    /// Names of types of the document that cannot be written down.
+    opaque: HashSet<String>,
+    classes: HashSet<Rc<str>>,
+    /// Which interface has which IID first.
+    iids: HashMap<Guid, Rc<str>>,
     /// Of what is being resolved.
     origin: Origin,
     depth: usize,

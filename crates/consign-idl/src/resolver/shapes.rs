@@ -154,7 +154,8 @@ impl Shape {
             Meaning::Value(kind) => kind,
             Meaning::Interface(name) => by_value(&name),
             Meaning::Void => Type::Void,
-            Meaning::Function => Opaque::Function.named("void ()()"),
+            // As in C, it stands for its address.
+            Meaning::Function => Opaque::Function.named("void (*)()"),
         }
     }
 }

@@ -116,7 +116,7 @@ impl Resolver<'_, '_> {
 
     /// A type that cannot be written down, kept by its name.
     fn opaque(&mut self, opaque: Opaque, name: &str, origin: Origin) -> Shape {
-        if self.document.named_type(name).is_none() && builtin::fixed(name).is_none() {
+        if builtin::fixed(name).is_none() && self.opaque.insert(name.to_owned()) {
             self.document.types.push(NamedType { name: name.to_owned(), kind: NamedKind::Opaque(opaque), origin });
         }
         Shape::value(opaque.named(name))

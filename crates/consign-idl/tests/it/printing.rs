@@ -1,4 +1,4 @@
-use consign_core::interface::{Base, IID_IUNKNOWN, Interface, Method, MethodKind, Parameter, StringForm, Type};
+use consign_core::interface::{Base, Field, IID_IUNKNOWN, Interface, Method, MethodKind, Parameter, StringForm, Type};
 use consign_idl::{Document, InMemory, Options, parse, print};
 use proptest::prelude::*;
 
@@ -85,6 +85,15 @@ fn types() -> impl Strategy<Value = Type> {
             inner.prop_map(|kind| Type::SafeArray(Box::new(kind))),
         ]
     })
+}
+
+#[test]
+fn types_that_no_file_declares_are_printed_before_they_are_used() {
+    let inner = Type::Struct { name: "Inner".to_owned(), uuid: None, fields: vec![Field { name: "x".to_owned(), kind: Type::I32 }] };
+    let outer = Type::Struct { name: "Outer".to_owned(), uuid: None, fields: vec![Field { name: "inner".to_owned(), kind: inner }] };
+    let mut interface = clean(&one("HRESULT M([in] long x);")).interfaces[0].interface.clone();
+    interface.methods[0].parameters[0].kind = outer;
+    comes_back(&Document { interfaces: vec![interface.into()], ..Document::default() });
 }
 
 proptest! {

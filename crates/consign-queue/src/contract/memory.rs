@@ -30,7 +30,9 @@ struct Contents {
     streams: BTreeMap<Guid, u64>,
     catalogue: BTreeMap<String, String>,
     commits: u64,
+    commits_before: u64,
     failing_commits: u64,
+    reads_before: u64,
     failing_reads: u64,
     poisoned: bool,
 }
@@ -47,12 +49,26 @@ impl Disk {
 
     /// Has the next `count` commits fail, with nothing stored.
     pub fn fail_commits(&self, count: u64) {
-        self.contents().failing_commits = count;
+        self.fail_commits_after(0, count);
+    }
+
+    /// Has `count` commits fail after `commits` more that succeed.
+    pub fn fail_commits_after(&self, commits: u64, count: u64) {
+        let mut contents = self.contents();
+        contents.commits_before = commits;
+        contents.failing_commits = count;
     }
 
     /// Has the next `count` reads fail.
     pub fn fail_reads(&self, count: u64) {
-        self.contents().failing_reads = count;
+        self.fail_reads_after(0, count);
+    }
+
+    /// Has `count` reads fail after `reads` more that succeed.
+    pub fn fail_reads_after(&self, reads: u64, count: u64) {
+        let mut contents = self.contents();
+        contents.reads_before = reads;
+        contents.failing_reads = count;
     }
 
     /// Has every commit fail until the store is opened again.
@@ -78,7 +94,14 @@ impl Disk {
     /// Another disk with the same on it, and no faults.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let contents = Contents { failing_commits: 0, failing_reads: 0, poisoned: false, ..self.contents().clone() };
+        let contents = Contents {
+            commits_before: 0,
+            reads_before: 0,
+            failing_commits: 0,
+            failing_reads: 0,
+            poisoned: false,
+            ..self.contents().clone()
+        };
         Self(Arc::new(Mutex::new(contents)))
     }
 
@@ -88,7 +111,9 @@ impl Disk {
 
     fn read<T>(&self, look: impl FnOnce(&Contents) -> T) -> Result<T, StoreFailure> {
         let mut contents = self.contents();
-        if contents.failing_reads > 0 {
+        if contents.reads_before > 0 {
+            contents.reads_before -= 1;
+        } else if contents.failing_reads > 0 {
             contents.failing_reads -= 1;
             return Err(failure("the disk cannot be read"));
         }
@@ -155,7 +180,9 @@ impl Store for MemoryStore {
         if contents.poisoned {
             return Err(failure("the disk failed earlier"));
         }
-        if contents.failing_commits > 0 {
+        if contents.commits_before > 0 {
+            contents.commits_before -= 1;
+        } else if contents.failing_commits > 0 {
             contents.failing_commits -= 1;
             return Err(failure("the disk is full"));
         }

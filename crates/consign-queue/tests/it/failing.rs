@@ -1,7 +1,7 @@
 //! The disk fails, and what was promised holds.
 
 use consign_core::common;
-use consign_queue::{Admin, Component, Input, Outcome, QueueEvent, QueuePolicy, Selection, message::Standing};
+use consign_queue::{Admin, Component, Input, Listener, Outcome, QueueEvent, QueuePolicy, Selection, message::Standing};
 
 use crate::bench::{Bench, CLASS, died, failed, minutes, new, seconds};
 
@@ -33,6 +33,39 @@ fn it_goes_on_by_itself_when_the_disk_can_do_it_again() {
     assert_eq!(bench.labels_begun(), ["a"]);
     bench.pass(seconds(5));
     assert!(!bench.core.is_failing());
+    assert_eq!(bench.labels_begun(), ["b"]);
+}
+
+/// As above, where nothing at all waits to be stored.
+#[test]
+fn it_finds_by_itself_that_the_failure_is_over() {
+    let mut bench = Bench::new();
+    bench.register(CLASS, Some(Component { listener: Listener::Off, ..Component::default() }));
+    bench.enqueue(new("a"));
+    bench.disk.fail_commits(3);
+    bench.try_enqueue(new("refused")).unwrap_err();
+    bench.register(CLASS, Some(Component::default()));
+    assert!(bench.playing.is_empty() && bench.core.is_failing());
+    bench.pass(seconds(5));
+    assert_eq!(bench.labels_begun(), ["a"]);
+}
+
+/// The wake itself can be read and stored, but not when the next one is.
+#[test]
+fn a_wake_is_not_lost_when_it_cannot_be_read_when_the_next_is() {
+    let mut bench = Bench::new();
+    bench.policy(QueuePolicy { attempts: 1, ..QueuePolicy::default() });
+    bench.enqueue(new("a"));
+    bench.report(failed());
+    bench.pass(seconds(5));
+    bench.enqueue(new("b"));
+    bench.report(failed());
+    bench.pass(seconds(54));
+    bench.labels_begun();
+    bench.disk.fail_reads_after(1, 1);
+    bench.pass(seconds(1));
+    assert_eq!(bench.labels_begun(), ["a"]);
+    bench.pass(seconds(5));
     assert_eq!(bench.labels_begun(), ["b"]);
 }
 
@@ -68,15 +101,17 @@ fn an_outcome_that_could_not_be_stored_is_stored_later_and_not_played_twice() {
 fn a_success_is_not_turned_into_a_timeout() {
     let mut bench = Bench::new();
     bench.policy(QueuePolicy { play_timeout: 10, ..QueuePolicy::default() });
-    bench.enqueue(new("a"));
-    let attempt = bench.playing[0].attempt;
+    bench.enqueue_all(&["a", "b"]);
+    let (attempt, other) = (bench.playing[0].attempt, bench.playing[1].attempt);
     bench.now = bench.now + seconds(10);
     bench.disk.fail_commits(1);
     let (reply, _answer) = tokio::sync::oneshot::channel();
     bench.round(vec![Input::Report(attempt, Outcome::Played), Input::Admin(Admin::Queues(reply))]);
-    bench.playing.clear();
+    assert_eq!(bench.given_up, [other]);
+    bench.playing.retain(|play| play.attempt != attempt);
     bench.pass(seconds(5));
-    assert!(bench.stored().is_empty(), "it was played");
+    let left: Vec<_> = bench.stored().into_iter().map(|message| message.label).collect();
+    assert_eq!(left, ["b"], "the first was played");
 }
 
 #[test]
@@ -174,17 +209,35 @@ fn a_poisoned_store_takes_nothing_and_loses_nothing() {
     assert_eq!(bench.play_all(), ["a"]);
 }
 
+/// Two commits in one round: the first succeeds, the second does not.
 #[test]
 fn events_of_what_was_stored_are_told_though_a_later_commit_fails() {
     let mut bench = Bench::new();
-    let (reply, _answer) = tokio::sync::oneshot::channel();
-    let (other, _answer) = tokio::sync::oneshot::channel();
-    let (look, _answer) = tokio::sync::oneshot::channel();
     bench.enqueue(new("first"));
     bench.events.clear();
-    bench.disk.fail_commits(0);
-    bench.round(vec![Input::Enqueue(Box::new(new("stored")), reply), Input::Admin(Admin::Queues(look))]);
-    bench.disk.fail_commits(1);
-    bench.round(vec![Input::Enqueue(Box::new(new("not")), other)]);
-    assert_eq!(bench.events.iter().filter(|event| matches!(event, QueueEvent::Record { .. })).count(), 1);
+    let (stored, mut answer) = tokio::sync::oneshot::channel();
+    let (look, _look) = tokio::sync::oneshot::channel();
+    let (refused, mut refusal) = tokio::sync::oneshot::channel();
+    bench.disk.fail_commits_after(1, 1);
+    let enqueue = |label, reply| Input::Enqueue(Box::new(new(label)), reply);
+    bench.round(vec![enqueue("stored", stored), Input::Admin(Admin::Queues(look)), enqueue("refused", refused)]);
+    let id = answer.try_recv().unwrap().unwrap();
+    refusal.try_recv().unwrap().unwrap_err();
+    let told = |event: &&QueueEvent| matches!(event, QueueEvent::Record { .. });
+    let events: Vec<_> = bench.events.iter().filter(told).collect();
+    assert_eq!(events, [&QueueEvent::Record { queue: "app".to_owned(), message: id }]);
+}
+
+/// The commit of an outcome fails, and a later one of the same round succeeds.
+#[test]
+fn an_outcome_is_not_left_lying_when_the_disk_is_well_within_the_round() {
+    let mut bench = Bench::new();
+    bench.enqueue(new("a"));
+    bench.disk.fail_commits(2);
+    bench.report(Outcome::Played);
+    bench.pause(true);
+    assert!(!bench.core.is_failing());
+    assert_eq!(bench.stored().len(), 1);
+    bench.pass(seconds(0));
+    assert!(bench.stored().is_empty());
 }

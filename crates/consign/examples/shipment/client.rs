@@ -7,7 +7,7 @@ use consign::{Client, Interface};
 use crate::interface::{CLASS, IShipment};
 
 /// What an installer does: registers the class, and which interfaces of it are queued.
-pub async fn install(book: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn install(book: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let (program, book) = (std::env::current_exe()?, std::path::absolute(book)?);
     let client = Client::connect().await?;
     let class_file = format!(
@@ -19,7 +19,7 @@ pub async fn install(book: &Path) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Records all orders as one message: all of them are shipped, in this order, or none.
-pub async fn order(orders: &[u32]) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn order(orders: &[u32]) -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::connect().await?;
     let recorder = client.recorder("queue:Label=orders/new:Contoso.Shipment")?;
     let shipment = recorder.interface::<IShipment>();

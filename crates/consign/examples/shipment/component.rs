@@ -28,7 +28,7 @@ impl Shipment for Shipper {
 }
 
 /// Serves until there is nothing more to do.
-pub async fn serve(book: PathBuf) -> Result<()> {
+pub(crate) async fn serve(book: PathBuf) -> Result<()> {
     let create = move |playback| Ok(Shipper { book: book.clone(), playback });
     let component = Component::new(create).interface::<IShipment>();
     let class = CLASS.parse().map_err(|_| Error::failed(E_FAIL, "the CLSID of the example is none"))?;

@@ -1,7 +1,7 @@
 //! What client and component agree on. In a real application this is a small crate of its own.
 
 /// `CLSID_Shipment`: made once with `uuidgen`, and never changed.
-pub const CLASS: &str = "0f5d7f0a-6d0e-4c7e-9a35-0a8d3e5f7c21";
+pub(crate) const CLASS: &str = "0f5d7f0a-6d0e-4c7e-9a35-0a8d3e5f7c21";
 
 /// Ships what was ordered.
 #[consign::interface(uuid = "97184d0f-f7ef-413a-8c6d-c1745018b2e9", dual, queueable)]
