@@ -1,8 +1,13 @@
-//! What `consign-bench` measures of outboxes: one of several processes that record into the same database.
+//! What `consign-bench` measures of outboxes: several processes that record into the same database.
+//!
+//! The program that measures starts itself once for each process ([`contend`]); there it calls
+//! [`write_when_told`]. The example `contend` does just that.
 
 use std::{
     fmt,
+    io::{self, Read, Write},
     path::Path,
+    process::{Child, Command, Stdio},
     str::FromStr,
     time::{Duration, Instant},
 };
@@ -19,6 +24,66 @@ pub struct Measured {
     pub transactions: u64,
     /// How long the slowest of them took, from the call to its end.
     pub longest: Duration,
+}
+
+/// What several did at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contention {
+    /// Each of them.
+    pub processes: Vec<Measured>,
+}
+
+impl Contention {
+    /// The transactions of all.
+    pub fn transactions(&self) -> u64 {
+        self.processes.iter().map(|measured| measured.transactions).sum()
+    }
+
+    /// The longest transaction of all, most of which is waiting for a turn.
+    pub fn longest(&self) -> Duration {
+        self.processes.iter().map(|measured| measured.longest).max().unwrap_or_default()
+    }
+
+    /// How many transactions the slowest process made for each of the fastest: 1 is fair.
+    pub fn slowest_to_fastest(&self) -> f64 {
+        let counts = || self.processes.iter().map(|measured| measured.transactions);
+        #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+        let ratio = |least: u64, most: u64| least as f64 / most as f64;
+        ratio(counts().min().unwrap_or(0), counts().max().unwrap_or(0).max(1))
+    }
+}
+
+/// Starts `writer` so many times, tells all to begin when all are there, and waits for them.
+///
+/// # Errors
+/// When one cannot be started, or does not say what it did.
+pub fn contend(writer: impl Fn() -> Command, processes: u32) -> io::Result<Contention> {
+    let start = |_| writer().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut children = (0..processes).map(start).collect::<io::Result<Vec<Child>>>()?;
+    for child in &mut children {
+        // Closing it is the word.
+        drop(child.stdin.take());
+    }
+    let mut contention = Contention::default();
+    for mut child in children {
+        let mut text = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            stdout.read_to_string(&mut text)?;
+        }
+        child.wait()?;
+        contention.processes.push(text.parse().map_err(io::Error::other)?);
+    }
+    Ok(contention)
+}
+
+/// Waits until its standard input is closed, writes as [`record_for`] does, and prints what it did.
+///
+/// # Errors
+/// Those of [`record_for`], and of the two streams.
+pub fn write_when_told(path: &Path, time: Duration) -> Result<(), Box<dyn std::error::Error>> {
+    io::stdin().read_to_end(&mut Vec::new())?;
+    let measured = record_for(path, time)?;
+    Ok(write!(io::stdout(), "{measured}")?)
 }
 
 /// Writes into the database at `path` for `time`, one transaction after the other, as an application does,

@@ -8,6 +8,7 @@ mod jobs;
 mod kill;
 mod messages;
 mod notices;
+mod outboxes;
 mod queue;
 mod service;
 mod setup;

@@ -5,17 +5,17 @@ use std::path::Path;
 use consign::{Client, Interface, Recorder};
 use consign_outbox::{Outbox, rusqlite::Connection};
 
-use crate::interface::{CLASS, IShipment};
+use crate::interface::{CLASS, EXCEPTION_CLASS, IShipment};
 
-/// What an installer does: registers the class, which interfaces of it are queued, and the outbox.
+/// What an installer does: registers the classes, which interfaces are queued, and the outbox.
 pub(crate) async fn install(database: &Path, book: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let program = std::env::current_exe()?;
     let client = Client::connect().await?;
-    let class_file = format!(
-        "clsid = \"{CLASS}\"\nprogid = \"Contoso.TillShipment\"\nname = \"Outbox example\"\napplication = \"Till\"\n\
-         exec = [{program:?}, {book:?}]\nidle_stop = 0\n"
-    );
-    client.register_class(&class_file).await?;
+    let rest = format!("application = \"Till\"\nexec = [{program:?}, {book:?}]\nidle_stop = 0\n");
+    let shipment = format!("clsid = \"{CLASS}\"\nprogid = \"Contoso.TillShipment\"\nexception_class = \"{EXCEPTION_CLASS}\"\n{rest}");
+    let complaint = format!("clsid = \"{EXCEPTION_CLASS}\"\nprogid = \"Contoso.TillComplaint\"\n{rest}");
+    client.register_class(&shipment).await?;
+    client.register_class(&complaint).await?;
     client.import_component(CLASS, &[IShipment::model()]).await?;
     let connection = Connection::open(database)?;
     Outbox::open(&connection)?;

@@ -1,13 +1,13 @@
 //! Processes that are killed, and processes that write at once.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::BufRead,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use consign::OutboxState;
-use consign_outbox::{Outbox, Wake, measure::Measured, rusqlite::Connection};
+use consign_outbox::{Outbox, Wake, measure::contend, rusqlite::Connection};
 use consign_testkit::Dice;
 
 use crate::setup::{Setup, count, eventually, example, sell};
@@ -70,7 +70,7 @@ fn a_writer_killed_anywhere_leaves_both_or_neither() {
     let mut dice = Dice::from_environment();
     for _ in 0..12 {
         let mut writer = Command::new(example("contend")).arg(&database).arg("60").stdin(Stdio::piped()).spawn().unwrap();
-        writer.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        drop(writer.stdin.take());
         std::thread::sleep(dice.time_up_to(Duration::from_millis(80)));
         writer.kill().unwrap();
         writer.wait().unwrap();
@@ -96,23 +96,14 @@ fn eight_processes_write_and_everything_arrives() {
     Outbox::open_with(&connection, Wake::Nobody.into()).unwrap();
     let database = setup.database("till.db");
     setup.add("till.db").unwrap();
-    let start = || {
+    let writer = || {
         let mut command = Command::new(example("contend"));
-        command.arg(&database).arg("1").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+        command.arg(&database).arg("1");
+        command
     };
-    let mut writers: Vec<_> = (0..8).map(|_| start()).collect();
-    for writer in &mut writers {
-        writer.stdin.take().unwrap().write_all(b"go\n").unwrap();
-    }
-    let mut sum = 0;
-    for mut writer in writers {
-        let mut text = String::new();
-        BufReader::new(writer.stdout.take().unwrap()).read_to_string(&mut text).unwrap();
-        assert!(writer.wait().unwrap().success());
-        let measured: Measured = text.parse().unwrap();
-        assert!(measured.transactions > 0, "every process has its turn");
-        sum += measured.transactions;
-    }
+    let found = contend(writer, 8).unwrap();
+    assert!(found.processes.iter().all(|process| process.transactions > 0), "every process has its turn: {found:?}");
+    let sum = found.transactions();
     assert_eq!(count(&connection, "sale"), i64::try_from(sum).unwrap());
     // Nobody has registered their class, so they go where undeliverable messages go: all of them, once.
     let queued = setup.until_queued("till.db", usize::try_from(sum).unwrap());
@@ -126,5 +117,5 @@ fn contend_says_what_came_of_it() {
     let mut command = Command::new(example("contend"));
     let ended = command.arg(setup.database("till.db")).args(["0.2", "3"]).output().unwrap();
     let line = ended.stdout.lines().next().unwrap().unwrap();
-    assert!(line.contains("transactions; least ") && line.contains("longest wait"), "{line}");
+    assert!(line.contains("transactions; slowest to fastest ") && line.contains("longest wait"), "{line}");
 }

@@ -24,6 +24,13 @@ fn outbox() {
     shipped.sort_unstable();
     assert_eq!(shipped, ["shipped 1", "shipped 2", "shipped 3"], "what was not sold is not shipped");
     let connection = Connection::open(&database).unwrap();
+    // One that comes too late: the exception class hears of it before it is given the calls.
+    let late = consign::Recorder::detached("Contoso.TillShipment").unwrap();
+    late.interface::<crate::setup::IShipment>().ship_order(9).unwrap();
+    let calls = late.into_calls().unwrap();
+    let sql = "INSERT INTO consign_outbox (target, time_to_reach_queue, calls, recorded_at) VALUES ('Contoso.TillShipment', 1, ?1, 1)";
+    connection.execute(sql, [calls.as_bytes()]).unwrap();
+    eventually("the complaint", || std::fs::read_to_string(&book).ok().filter(|book| book.contains("never delivered: not shipped 9\n")));
     eventually("the end", || (setup.queued().is_empty() && count(&connection, "consign_outbox") == 0).then_some(()));
 }
 
