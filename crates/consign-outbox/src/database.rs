@@ -80,13 +80,18 @@ impl Database {
                 return Err(Error::NotDurable { setting: "synchronous", wanted: "full", found: found.to_string() });
             }
         }
-        let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-        if connection.pragma_query_value(None, "journal_mode", mode)? != "wal" {
-            let found = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
-            if found != "wal" {
-                return Err(Error::NotDurable { setting: "journal_mode", wanted: "wal", found });
-            }
+        let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let mode = || connection.pragma_query_value(None, "journal_mode", text);
+        if mode()? == "wal" {
+            return Ok(());
         }
-        Ok(())
+        // SQLite waits for nobody here: two who begin to use a new database would be in each other's way.
+        self.locked(|| {
+            if mode()? == "wal" {
+                return Ok(());
+            }
+            let found = connection.pragma_update_and_check(None, "journal_mode", "wal", text)?;
+            if found == "wal" { Ok(()) } else { Err(Error::NotDurable { setting: "journal_mode", wanted: "wal", found }) }
+        })
     }
 }

@@ -12,10 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{Outbox, Result, Wake};
 use consign_core::{Calls, Guid, Moniker};
-use rusqlite::Connection;
-
-use crate::{Options, Outbox, Result, Wake};
 
 /// What one process did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,10 +90,7 @@ pub fn write_when_told(path: &Path, time: Duration) -> Result<(), Box<dyn std::e
 /// # Errors
 /// Those of the outbox.
 pub fn record_for(path: &Path, time: Duration) -> Result<Measured> {
-    let mut connection = Connection::open(path)?;
-    // The turns are what is measured; making the tables is not.
-    connection.busy_timeout(Duration::from_secs(30))?;
-    let outbox = Outbox::open_with(&connection, Options { wake: Wake::Nobody, ..Options::default() })?;
+    let (mut connection, outbox) = Outbox::open_file(path, Wake::Nobody.into())?;
     outbox.transaction(&mut connection, |transaction| {
         transaction.execute("CREATE TABLE IF NOT EXISTS sale (number INTEGER PRIMARY KEY, cents INTEGER)", []).map_err(crate::Error::from)
     })?;

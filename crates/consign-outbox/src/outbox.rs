@@ -54,6 +54,16 @@ impl Outbox {
         Ok(Self { id: origin.id, database, waker: Waker::new(options.wake) })
     }
 
+    /// Connects to the database at `path`, which is made if there is none, and opens its outbox.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_file(path: &Path, options: Options) -> Result<(Connection, Self)> {
+        let connection = Connection::open(path)?;
+        let outbox = Self::open_with(&connection, options)?;
+        Ok((connection, outbox))
+    }
+
     /// Its id, made with it: the name of its stream of messages.
     pub fn id(&self) -> Guid {
         self.id
