@@ -4,15 +4,22 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use consign_activation::ClassId;
+use consign_activation::{ClassId, Failure};
 use consign_core::{Calls, Guid, Hresult, common};
 use consign_queue::{Component, Host, Outcome, Play, Report, machine};
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::{runtime::Handle, task::AbortHandle, time::sleep};
 
 use super::catalogue::Catalogue;
 use crate::{classes::Classes, dispatch::player, face::NoAnswer};
+
+/// A server may end, in order, between the moment when it is found and the one when it is asked: so often.
+const MOST_VANISHED: u32 = 3;
+
+/// How long an attempt waits until a server that has failed is started again.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Players {
     classes: Arc<Classes>,
@@ -66,14 +73,22 @@ async fn carry_out(classes: &Classes, play: Play) -> Outcome {
             return Outcome::Failed { code: common::COMQC_E_BAD_MESSAGE, sentence, call: None };
         }
     };
-    // A server may end, in order, between the moment when it is found and the one when it is asked.
-    for _ in 0..3 {
+    let mut vanished = 0;
+    while vanished < MOST_VANISHED {
         let lease = match classes.activate(class).await {
             Ok(lease) => lease,
             Err(failure) if failure.code == common::ERROR_SHUTDOWN_IN_PROGRESS => return Outcome::CutOff,
+            // An attempt is a start, not the refusal of one: what waits for a server waits for it here.
+            Err(Failure { retry_after: Some(wait), .. }) if wait <= LONGEST_WAIT => {
+                sleep(wait).await;
+                continue;
+            }
             Err(failure) => return failed(failure.code, failure.sentence.into_owned(), None),
         };
-        let Some(server) = classes.player(&lease) else { continue };
+        let Some(server) = classes.player(&lease) else {
+            vanished += 1;
+            continue;
+        };
         let call = match player::play(&server, class, &play, &calls) {
             Ok(call) => call,
             Err(error) => {

@@ -101,7 +101,11 @@ impl Component {
         let calls = MessageStream::from(&connection);
         let factory = OwnedObjectPath::try_from("/factory").unwrap();
         let body = ("", CLASS, factory, names::REGCLS_MULTIPLEUSE);
-        call(&connection, names::MANAGER_PATH, names::ACTIVATION, "RegisterClass", &body).await.unwrap();
+        // The service may be about to start one itself, which comes to nothing.
+        while let Err(error) = call(&connection, names::MANAGER_PATH, names::ACTIVATION, "RegisterClass", &body).await {
+            assert_eq!(refused(Err::<(), _>(error)), common::CO_E_OBJISREG);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         Self { connection, calls }
     }
 
@@ -126,6 +130,9 @@ fn what_is_recorded_is_played_with_all_that_was_said() {
     within_limit(async {
         let client = service.client().await;
         install(&client).await;
+        // Until there is somebody who plays it: the program of the class is none.
+        queues(&client, "SetPolicy", &("Shipping", "{}")).await.unwrap();
+        queues(&client, "Pause", &("Shipping",)).await.unwrap();
         let body = (
             CLASS,
             "urgent",
@@ -139,6 +146,7 @@ fn what_is_recorded_is_played_with_all_that_was_said() {
         let answer = queues(&client, "Record", &body).await.unwrap();
         let (id,): (String,) = answer.body().deserialize().unwrap();
         let mut component = Component::start(&service).await;
+        queues(&client, "Resume", &("Shipping",)).await.unwrap();
         let play = component.played().await;
         type Arguments =
             (String, u64, String, u32, u32, String, String, u8, u32, u32, u8, Vec<(String, String, String)>, Vec<(u32, Vec<u8>)>);
@@ -236,6 +244,8 @@ fn a_component_that_dies_twice_under_a_message_is_not_given_it_a_third_time() {
     within_limit(async {
         let client = service.client().await;
         install(&client).await;
+        // Between the deaths the service tries to start the class, which fails.
+        queues(&client, "SetPolicy", &("Shipping", r#"{"attempts":1000}"#)).await.unwrap();
         let id = ship(&client, 1).await;
         for _ in 0..2 {
             let mut component = Component::start(&service).await;
@@ -245,7 +255,8 @@ fn a_component_that_dies_twice_under_a_message_is_not_given_it_a_third_time() {
         until(&client, |queue| queue.dead == 1).await;
         let (message, attempts) = message(&client, &id).await;
         assert_eq!((Hresult::from_i32(message.code), message.deaths), (common::RPC_E_SERVER_DIED, 2), "{}", message.sentence);
-        assert_eq!(attempts.len(), 2);
+        let deaths = attempts.iter().filter(|attempt| Hresult::from_i32(attempt.code) == common::RPC_E_SERVER_DIED);
+        assert_eq!(deaths.count(), 2);
         let mut component = Component::start(&service).await;
         let other = ship(&client, 2).await;
         let play = component.played().await;
