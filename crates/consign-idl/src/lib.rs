@@ -2,7 +2,7 @@
 //! of it can be queued and what not, at the place in the file.
 //!
 //! [`parse`] reads a file; [`Document::check`] asks the model of each interface whether calls on it can be
-//! queued, which is decided in `consign-core` and not here; [`print`] writes a document as IDL. The accepted
+//! queued, which is decided in `consign-core` and not here; [`print()`] writes a document as IDL. The accepted
 //! language stands in `docs/idl.md`.
 
 mod builtin;

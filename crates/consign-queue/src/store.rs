@@ -1,5 +1,5 @@
 //! What a store must do. It is small on purpose: whatever can keep rows in an order and commit
-//! several changes at once can be one. The suite in [`crate::contract`] says whether it is.
+//! several changes at once can be one. The suite in `contract` says whether it is.
 //!
 //! A store has one owner, who calls it from one thread. It decides nothing.
 
