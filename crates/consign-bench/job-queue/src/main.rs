@@ -7,6 +7,7 @@
 use std::{
     env,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,7 +37,7 @@ fn main() -> Outcome {
 }
 
 async fn run(folder: &Path, clients: usize, bytes: usize, turn: Duration, times: usize) -> Outcome {
-    let queue = Queue::new(&folder.join("jobs.db")).await?;
+    let queue = Arc::new(Queue::new(&folder.join("jobs.db")).await?);
     let mut one = Vec::with_capacity(times);
     for _ in 0..times {
         let began = Instant::now();
@@ -47,7 +48,7 @@ async fn run(folder: &Path, clients: usize, bytes: usize, turn: Duration, times:
     let mut tasks = JoinSet::new();
     let began = Instant::now();
     for _ in 0..clients {
-        let queue = queue.clone();
+        let queue = Arc::clone(&queue);
         tasks.spawn(async move {
             let mut count = 0_usize;
             while began.elapsed() < turn {
