@@ -17,13 +17,6 @@ pub trait Host: Send + Sync + 'static {
 
     /// The attempt was given up: nobody waits for it any more.
     fn give_up(&self, attempt: u64);
-
-    /// Does what follows from a commit: answers, [`Host::play`], [`Host::give_up`], events. A host whose callers
-    /// wait in one runtime has it done there, so that it is woken once for all of them. Must not wait, and
-    /// must keep the order of its calls.
-    fn carry_out(&self, effects: Box<dyn FnOnce() + Send>) {
-        effects();
-    }
 }
 
 /// What is known of a component.

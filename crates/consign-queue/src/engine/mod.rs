@@ -123,9 +123,23 @@ impl Loop {
 
     fn round(&mut self, inputs: Vec<Input>) {
         let effects = self.core.round(inputs, self.clock.now().wall, &*self.host);
-        if !effects.is_empty() {
-            let (host, orders, events) = (Arc::clone(&self.host), self.orders.clone(), self.events.clone());
-            self.host.carry_out(Box::new(move || effects.into_iter().for_each(|effect| carry_out(effect, &*host, &orders, &events))));
+        for effect in effects {
+            match effect {
+                Effect::Answer(answer) => answer.send(),
+                Effect::Play(play) => {
+                    let (orders, attempt) = (self.orders.clone(), play.attempt);
+                    let report = Report::new(move |outcome| {
+                        // After the end of the engine nobody listens: the message is played again.
+                        let _ = orders.send(Order::Input(Input::Report(attempt, outcome)));
+                    });
+                    self.host.play(*play, report);
+                }
+                Effect::GiveUp(attempt) => self.host.give_up(attempt),
+                Effect::Event(event) => {
+                    // Nobody may be listening.
+                    let _ = self.events.send(event);
+                }
+            }
         }
         self.core.tidy();
     }
@@ -133,24 +147,5 @@ impl Loop {
     /// Whether all that was being played has ended, or the grace has.
     fn has_stopped(&self) -> bool {
         self.stopping.as_ref().is_some_and(|(until, _)| self.core.playing() == 0 || Instant::now() >= *until)
-    }
-}
-
-fn carry_out(effect: Effect, host: &dyn Host, orders: &Sender<Order>, events: &broadcast::Sender<QueueEvent>) {
-    match effect {
-        Effect::Answer(answer) => answer.send(),
-        Effect::Play(play) => {
-            let (orders, attempt) = (orders.clone(), play.attempt);
-            let report = Report::new(move |outcome| {
-                // After the end of the engine nobody listens: the message is played again.
-                let _ = orders.send(Order::Input(Input::Report(attempt, outcome)));
-            });
-            host.play(*play, report);
-        }
-        Effect::GiveUp(attempt) => host.give_up(attempt),
-        Effect::Event(event) => {
-            // Nobody may be listening.
-            let _ = events.send(event);
-        }
     }
 }

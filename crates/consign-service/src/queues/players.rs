@@ -53,11 +53,6 @@ impl Host for Players {
             task.abort();
         }
     }
-
-    fn carry_out(&self, effects: Box<dyn FnOnce() + Send>) {
-        // Those who wait for answers are tasks of this runtime: from inside, waking them asks the kernel nothing.
-        self.runtime.spawn(async move { effects() });
-    }
 }
 
 async fn carry_out(classes: &Classes, play: Play) -> Outcome {
