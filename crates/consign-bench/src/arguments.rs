@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -18,6 +18,16 @@ pub(crate) enum Command {
     Transfer(Transfer),
     /// Callbacks: how soon an owner hears of an event, and how many events are told in a second.
     Callbacks(Callbacks),
+    /// Queued calls: beside the disk alone, Redis, PostgreSQL and a job queue on SQLite.
+    Queue(Queue),
+    /// The component on which `queue` plays.
+    #[command(hide = true)]
+    Component {
+        /// Its class.
+        class: String,
+        /// The socket on which it says what it played.
+        news: PathBuf,
+    },
     /// The server of the class that `callbacks` starts.
     #[command(hide = true)]
     ClassServer {
@@ -54,6 +64,51 @@ pub(crate) struct Callbacks {
     /// Write all numbers there too.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Queue {
+    /// Less of everything, for a look: the numbers say little.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// These rows alone. May be repeated.
+    #[arg(long, value_enum, value_name = "ROW")]
+    pub(crate) only: Vec<QueueRow>,
+    /// How often each contender has its turn [default: 5, with --quick 2].
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<usize>,
+    /// Messages that wait in the row of many [default: 1000000, with --quick 20000].
+    #[arg(long, value_name = "N")]
+    pub(crate) messages: Option<usize>,
+    /// Where to work: a folder on a real disk [default: that of this program].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The program with the job queue on SQLite [default: where its build leaves it].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) job_queue: Option<PathBuf>,
+    /// Write all numbers there too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueRow {
+    /// One call by one client, answered durable, beside one sync.
+    One,
+    /// The engine in one process, 64 recorders.
+    Embedded,
+    /// 64 clients of the service, one call in each message.
+    Clients,
+    /// Messages of 256 calls, recorded and played.
+    Calls,
+    /// Playing what 64 clients recorded, on a running component.
+    Play,
+    /// From the commit to the method's end in a running component.
+    Latency,
+    /// A message for a class that is not running.
+    Start,
+    /// Very many messages waiting.
+    Waiting,
 }
 
 #[derive(Args)]
@@ -99,6 +154,31 @@ pub(crate) enum Row {
     Jobs,
     /// Many suspended jobs: start, rest, and reading one of them.
     Idle,
+}
+
+impl Queue {
+    pub(crate) fn wants(&self, row: QueueRow) -> bool {
+        self.only.is_empty() || self.only.contains(&row)
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 2 } else { 5 }).max(1)
+    }
+
+    /// How long a contender works in one turn.
+    pub(crate) fn turn(&self) -> Duration {
+        Duration::from_millis(if self.quick { 300 } else { 2000 })
+    }
+
+    /// How often what is done one at a time is repeated in one turn.
+    pub(crate) fn times(&self) -> usize {
+        if self.quick { 100 } else { 1000 }
+    }
+
+    /// At least as many as are played to compare them.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages.unwrap_or(if self.quick { 20_000 } else { 1_000_000 }).max(2_000)
+    }
 }
 
 impl Transfer {

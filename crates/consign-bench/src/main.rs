@@ -9,6 +9,7 @@ mod callbacks;
 mod contender;
 mod ground;
 mod measure;
+mod queue;
 mod report;
 mod service;
 mod transfer;
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Transfer(options) => transfer::run(&options),
         Command::Callbacks(options) => callbacks::run(&options),
+        Command::Queue(options) => queue::run(&options),
+        Command::Component { class, news } => queue::be_component(&class, &news),
         Command::ClassServer { answer } => callbacks::be_server(&answer),
         Command::BareClient => callbacks::be_bare(),
         Command::BareLoop { url, output } => measure::bare_loop(&url, &output),

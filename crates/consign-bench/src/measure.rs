@@ -10,6 +10,7 @@ use std::{
 };
 
 use consign_testkit::Process;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
 
@@ -89,6 +90,12 @@ fn status(path: &str, field: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(field))?.split_whitespace().next()?.parse().ok()
 }
 
+/// The machine's own clock, in milliseconds: the same for all processes.
+pub(crate) fn now() -> f64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
 /// The middle one; of two, the mean.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -97,6 +104,14 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
         0 => f64::NAN,
         length => f64::midpoint(values[(length - 1) / 2], values[length / 2]),
     }
+}
+
+/// The one below which `share` of them are, 0 to 1.
+pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (sorted.len() as f64 * share) as usize;
+    sorted.get(place).or(sorted.last()).copied().unwrap_or(f64::NAN)
 }
 
 /// What one sync of 4 KiB more in a file takes here and now, in milliseconds: the median of many.
@@ -141,6 +156,8 @@ mod tests {
         assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median([4.0, 1.0]) - 2.5).abs() < 1e-9);
         assert!(median([]).is_nan());
+        assert!((percentile(&[4.0, 1.0, 3.0, 2.0], 0.99) - 4.0).abs() < 1e-9);
+        assert!((percentile(&[4.0, 1.0, 3.0, 2.0], 0.5) - 3.0).abs() < 1e-9);
     }
 
     #[test]

@@ -17,14 +17,13 @@ use consign::{
     BackgroundCopyCallback, Change, Client, EventId, Guid, Hresult, Job, JobError, JobOptions, JobType, NotifyFlags, Validity, common::S_OK,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     Outcome,
     arguments::Callbacks,
     ground::{Folder, progress},
-    measure::median,
+    measure::{median, now},
     report::{Line, Report, Row},
     service::Service,
 };
@@ -80,12 +79,6 @@ struct Bench {
     origin: Origin,
     events: usize,
     starts: usize,
-}
-
-/// The machine's own clock, in milliseconds: the same for all processes.
-fn now() -> f64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 /// Says when it was called.

@@ -6,8 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::now;
-use crate::Outcome;
+use crate::{Outcome, measure::now};
 
 pub(super) struct Origin {
     url: String,

@@ -10,8 +10,8 @@ use consign::{
     common::{E_FAIL, S_OK},
 };
 
-use super::{CLASS, now};
-use crate::Outcome;
+use super::CLASS;
+use crate::{Outcome, measure::now};
 
 /// Writes down when it was called, and completes the job.
 struct Answer(PathBuf);
