@@ -22,6 +22,9 @@ use super::{Queues, Recording};
 /// The most recorders of one connection.
 const MOST: usize = 256;
 
+/// The most that is held for one connection in recorders that are not committed yet, in bytes.
+const HEAVIEST: usize = 16 << 20;
+
 /// All recorders, by number.
 #[derive(Default)]
 pub(crate) struct Recorders {
@@ -100,6 +103,11 @@ impl Queues {
     /// `DISP_E_MEMBERNOTFOUND`, `DISP_E_TYPEMISMATCH`, `MQ_ERROR_INSUFFICIENT_RESOURCES`, `COMQC_E_BAD_MESSAGE`.
     pub(crate) fn record_call(&self, peer: u64, number: u64, call: &Recorded<'_>) -> Result<(), Failure> {
         let mut inner = self.recorders.lock();
+        let held: usize = inner.recorders.values().filter(|recorder| recorder.peer == peer).map(|recorder| recorder.calls.size()).sum();
+        if held + call.arguments.len() > HEAVIEST {
+            let sentence = format!("the recorders of this connection hold {held} bytes: commit or abort some");
+            return Err(Failure::refused(common::MQ_ERROR_INSUFFICIENT_RESOURCES, sentence));
+        }
         let recorder = inner.recorders.get_mut(&number).filter(|recorder| recorder.peer == peer).ok_or_else(gone)?;
         let named = |interface: &&Arc<Interface>| call.interface.is_none_or(|name| interface.dbus_name() == name);
         let found = recorder.interfaces.iter().filter(named).find_map(|interface| Some((interface, interface.method(call.member)?)));

@@ -324,6 +324,17 @@ fn a_recorder_is_its_connections_own() {
             queues(&other, "CreateRecorder", &(CLASS,)).await.unwrap();
         }
         assert_eq!(refused(queues(&other, "CreateRecorder", &(CLASS,)).await), common::E_OUTOFMEMORY);
+        let mebibyte = "x".repeat(1 << 20);
+        let mut held = 0;
+        let code = loop {
+            assert!(held < 16, "a connection holds 16 MiB at most");
+            let recorder = names::recorder_path(2 + held);
+            match call(&other, &recorder, shipment, "Note", &((true, mebibyte.clone().into_bytes()),)).await {
+                Ok(_) => held += 1,
+                refusal => break refused(refusal),
+            }
+        };
+        assert_eq!((code, held), (common::MQ_ERROR_INSUFFICIENT_RESOURCES, 15));
         other.close().await.unwrap();
         let queue = queue(&client).await;
         assert_eq!(queue.ready + queue.waiting, 1, "{queue:?}");
