@@ -204,6 +204,7 @@ impl TryFrom<Written> for ClassFile {
             _ => return Err((None, "one of `exec`, `systemd_unit` and `dbus_name` says how the server is started".to_owned())),
         };
         let text = |key, text: Option<String>| text.map(|text| check(key, is_words, text, "1 to 256 characters of one line")).transpose();
+        let queue = |key, text: Option<String>| text.map(|text| check(key, is_queue, text, "1 to 124 bytes of one line")).transpose();
         let start_timeout = match written.start_timeout {
             None => START_TIMEOUT,
             Some(seconds @ 1..=3600) => Duration::from_secs(seconds.into()),
@@ -216,13 +217,13 @@ impl TryFrom<Written> for ClassFile {
             class: written.clsid,
             progid: written.progid,
             name: text("name", written.name)?,
-            application: text("application", written.application)?,
+            application: queue("application", written.application)?,
             host,
             start_timeout,
             idle_stop: written.idle_stop.map(|seconds| Duration::from_secs(seconds.into())),
             component: Component {
                 interfaces: written.interfaces.unwrap_or_default(),
-                queue: text("queue", written.queue)?,
+                queue: queue("queue", written.queue)?,
                 listener: written.listener,
                 max_players: written.max_players,
                 exception_class: written.exception_class,
@@ -250,6 +251,11 @@ fn check_command(command: Vec<String>) -> Result<Vec<String>, Fault> {
 
 fn is_words(text: &str) -> bool {
     (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// What a queue can be named after.
+fn is_queue(text: &str) -> bool {
+    is_words(text) && text.len() <= 124
 }
 
 /// The rules of `systemd.unit(5)`. No slash: the name is used as that of a file.

@@ -1,6 +1,7 @@
 //! What a process used, as the kernel counts it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
     net::TcpStream,
@@ -74,15 +75,23 @@ pub(crate) fn reset_peak(process: u32) {
     let _ = fs::write(format!("/proc/{process}/clear_refs"), "5");
 }
 
-/// How often the threads of a process went to sleep or were interrupted.
-pub(crate) fn switches(process: u32) -> io::Result<u64> {
-    let mut sum = 0;
+/// How often each thread of a process went to sleep or was interrupted.
+pub(crate) fn switches(process: u32) -> io::Result<BTreeMap<String, u64>> {
+    let mut threads = BTreeMap::new();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let path = thread?.path().join("status");
         let path = path.to_string_lossy();
-        sum += status(&path, "voluntary_ctxt_switches:").unwrap_or(0) + status(&path, "nonvoluntary_ctxt_switches:").unwrap_or(0);
+        let count = status(&path, "voluntary_ctxt_switches:").unwrap_or(0) + status(&path, "nonvoluntary_ctxt_switches:").unwrap_or(0);
+        threads.insert(path.into_owned(), count);
     }
-    Ok(sum)
+    Ok(threads)
+}
+
+/// How often threads woke up between two looks. One that has ended meanwhile did so for the last time.
+pub(crate) fn wake_ups(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> u64 {
+    let ended = before.keys().filter(|thread| !after.contains_key(*thread)).count();
+    let woken: u64 = after.iter().map(|(thread, count)| count.saturating_sub(before.get(thread).copied().unwrap_or(0))).sum();
+    woken + u64::try_from(ended).unwrap_or(u64::MAX)
 }
 
 fn status(path: &str, field: &str) -> Option<u64> {

@@ -178,6 +178,37 @@ impl CallsBuilder {
         pushed
     }
 
+    /// Names a method for [`CallsBuilder::push_declared`], in the order of their places.
+    ///
+    /// # Errors
+    /// When the message would name more than one may, or the name or the signature is none.
+    pub fn declare(&mut self, iid: Guid, name: &str, signature: &str) -> Result<(), TooMuch> {
+        if name.is_empty() || name.len() > 255 || signature.len() > 255 {
+            return Err(TooMuch::BadMethod);
+        }
+        if self.methods.len() == MOST_METHODS {
+            return Err(TooMuch::TooManyMethods);
+        }
+        self.methods.push((iid, name.to_owned(), signature.to_owned()));
+        self.methods_size += name.len() + signature.len() + 48;
+        Ok(())
+    }
+
+    /// Appends a call of a method that was declared, as [`CallsBuilder::push_arguments`] does.
+    ///
+    /// # Errors
+    /// When the message would become larger than one may be.
+    pub fn push_declared(&mut self, method: u32, arguments: &[u8]) -> Result<(), TooMuch> {
+        if self.size() + arguments.len() + 16 > LONGEST {
+            return Err(TooMuch::TooLong);
+        }
+        self.calls.structure();
+        self.calls.u32(method);
+        self.calls.bytes(arguments);
+        self.count += 1;
+        Ok(())
+    }
+
     /// Appends a call whose arguments were marshalled and checked before, in the order of bytes that the
     /// builder has.
     ///

@@ -155,7 +155,7 @@ pub const QUEUES: &str = "org.consign.Queues";
 ///
 /// | member | out | |
 /// | --- | --- | --- |
-/// | `Commit` | `s` message | stores everything as one message; durable when it answers; empty where nothing was recorded. The object is gone |
+/// | `Commit` | `s` message | stores everything as one message; durable when it answers; empty where nothing was recorded. The object is gone, unless it is refused |
 /// | `Abort` | | forgets everything. The object is gone, as it is when the connection ends |
 pub const RECORDER: &str = "org.consign.Recorder";
 

@@ -3,7 +3,7 @@
 use consign_bits::Failure;
 use consign_core::{
     Calls, Guid,
-    calls::MethodRef,
+    calls::{MethodRef, TooMuch},
     common,
     marshal::{Endian, check},
 };
@@ -168,20 +168,19 @@ pub fn from_wire((endian, methods, calls): CallsRecord<'_>) -> Result<Calls, Fai
     let bad = |sentence: String| Failure::refused(common::COMQC_E_BAD_MESSAGE, sentence);
     let endian = Endian::from_byte(endian).ok_or_else(|| bad("the order of bytes is neither l nor B".to_owned()))?;
     let mut builder = Calls::builder_of(endian);
-    let iids: Vec<Guid> = methods
-        .iter()
-        .map(|method| method.iid.parse().map_err(|error| bad(format!("the IID of {}: {error}", method.name))))
-        .collect::<Result<_, _>>()?;
+    let too_much = |error: TooMuch| Failure::refused(common::MQ_ERROR_INSUFFICIENT_RESOURCES, error.to_string());
+    for method in &methods {
+        let iid: Guid = method.iid.parse().map_err(|error| bad(format!("the IID of {}: {error}", method.name)))?;
+        builder.declare(iid, method.name, method.signature).map_err(too_much)?;
+    }
     for (index, call) in calls.iter().enumerate() {
         let place = usize::try_from(call.method).unwrap_or(usize::MAX);
-        let (Some(method), Some(iid)) = (methods.get(place), iids.get(place)) else {
+        let Some(method) = methods.get(place) else {
             return Err(bad(format!("call {index} names no method of the message")));
         };
         check(call.arguments.0, method.signature, endian)
             .map_err(|error| bad(format!("the arguments of call {index}, {}: {error}", method.name)))?;
-        builder
-            .push_arguments(*iid, method.name, method.signature, call.arguments.0)
-            .map_err(|error| Failure::refused(common::MQ_ERROR_INSUFFICIENT_RESOURCES, error.to_string()))?;
+        builder.push_declared(call.method, call.arguments.0).map_err(too_much)?;
     }
     builder.finish().ok_or_else(|| bad("the message has no calls".to_owned()))
 }

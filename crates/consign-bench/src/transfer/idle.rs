@@ -19,7 +19,7 @@ use crate::{
 
 /// How long a service is watched at rest, and left alone before.
 const REST: Duration = Duration::from_secs(10);
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(12);
 /// The few jobs that the many are compared to.
 const FEW: usize = 10;
 /// How often each reading is repeated: the median counts.
@@ -119,7 +119,7 @@ fn at_rest(service: &Service) -> Outcome<Rest> {
     std::thread::sleep(REST);
     Ok(Rest {
         memory: measure::resident(process).unwrap_or(0) as f64 / f64::from(1 << 20),
-        switches: (measure::switches(process)? - switches) as f64,
+        switches: measure::wake_ups(&switches, &measure::switches(process)?) as f64,
         cpu: (measure::cpu(process)? - cpu).as_secs_f64() * 1e3,
     })
 }

@@ -49,6 +49,8 @@ impl Core {
             self.settle(round, attempt, outcome, now, host);
         }
         if self.next_due.is_some_and(|due| due <= now) {
+            // The store is asked, and must not know those who were given up as they were.
+            self.commit(round, now);
             self.wake(round, now, host);
         }
     }
@@ -113,9 +115,23 @@ impl Core {
             let ordered = queue.record.policy.ordered;
             // In an ordered queue nobody overtakes.
             let looked_at = if ordered { 1 } else { usize::MAX };
-            let playing = queue.classes_in_hand();
-            queue.return_to_skipped(|class| !is_blocked(class, &playing, host));
-            let taken = queue.take_first(looked_at, |message| judge(message, &playing, host));
+            let playing = queue.playing();
+            if parking.changes.is_empty() {
+                queue.return_to_skipped(|class| !is_blocked(class, &playing, host));
+            }
+            // One under which the process has died is played alone, so that no other dies with it; those of
+            // its class that come after it wait until it was.
+            let mut held: Vec<Guid> = Vec::new();
+            let taken = queue.take_first(looked_at, |message| {
+                if held.contains(&message.class) {
+                    return None;
+                }
+                if message.state.deaths > 0 && playing.classes.contains(&message.class) {
+                    held.push(message.class);
+                    return None;
+                }
+                judge(message, &playing, now, host)
+            });
             match taken {
                 Some((message, Turn::Play(component))) => return Some((message, component)),
                 Some((message, Turn::Decide(event))) => {
@@ -130,21 +146,28 @@ impl Core {
                     }
                 }
                 None if ordered && queue.first().is_some() => return None,
-                None if !self.read_ahead(name, now, host) => return None,
+                None if !parking.changes.is_empty() => {
+                    // The store knows them as they were until they are stored.
+                    self.look_again(now);
+                    return None;
+                }
+                None if !self.read_ahead(name, &held, now, host) => return None,
                 None => {}
             }
         }
     }
 
-    /// Reads more of a queue. `false` when there is nothing more that could be played.
-    fn read_ahead(&mut self, name: &Arc<str>, now: Timestamp, host: &dyn Host) -> bool {
+    /// Reads more of a queue, but not of the classes that are held. `false` when there is nothing more that
+    /// could be played.
+    fn read_ahead(&mut self, name: &Arc<str>, held: &[Guid], now: Timestamp, host: &dyn Host) -> bool {
         let Some(queue) = self.queues.get_mut(name) else { return false };
         let after = match queue.horizon() {
             Horizon::Everything => return false,
             Horizon::UpTo(turn) => Some(turn),
             Horizon::Unknown => None,
         };
-        let blocked = queue.blocked(host);
+        let mut blocked = queue.blocked(host);
+        blocked.extend(held.iter().filter(|class| !blocked.contains(class)).copied().collect::<Vec<_>>());
         let most = READ_AHEAD + queue.in_hand.len();
         let next = Next { queue: name, standing: Standing::Ready, after, which: Which::Without(&blocked), most };
         match self.store.next(&next) {
@@ -267,32 +290,46 @@ impl Core {
 }
 
 impl super::queue::Queue {
-    /// The class of each message that is being played.
-    fn classes_in_hand(&self) -> Vec<Guid> {
-        self.in_hand.values().map(|in_hand| in_hand.message.class).collect()
+    fn playing(&self) -> Playing {
+        let in_hand = || self.in_hand.values().map(|in_hand| &in_hand.message);
+        Playing {
+            classes: in_hand().map(|message| message.class).collect(),
+            alone: in_hand().filter(|message| message.state.deaths > 0).map(|message| message.class).collect(),
+        }
     }
 
     /// Classes of which nothing is played now, as far as they are known.
     fn blocked(&self, host: &dyn Host) -> Vec<Guid> {
-        let playing = self.classes_in_hand();
+        let playing = self.playing();
         let mut classes = self.known_classes();
         classes.retain(|class| is_blocked(*class, &playing, host));
         classes
     }
 }
 
+/// What of a queue is being played.
+struct Playing {
+    /// The class of each message.
+    classes: Vec<Guid>,
+    /// Those of messages under which their process has died before.
+    alone: Vec<Guid>,
+}
+
 /// Whether messages of a class wait until its listener is on, or one of its players free.
-fn is_blocked(class: Guid, playing: &[Guid], host: &dyn Host) -> bool {
+fn is_blocked(class: Guid, playing: &Playing, host: &dyn Host) -> bool {
     host.component(class).is_some_and(|component| component.listener == Listener::Off || is_full(class, &component, playing))
 }
 
-fn is_full(class: Guid, component: &Component, playing: &[Guid]) -> bool {
-    let busy = playing.iter().filter(|playing| **playing == class).count();
-    component.max_players.is_some_and(|most| busy >= usize::try_from(most).unwrap_or(usize::MAX))
+fn is_full(class: Guid, component: &Component, playing: &Playing) -> bool {
+    let busy = playing.classes.iter().filter(|playing| **playing == class).count();
+    playing.alone.contains(&class) || component.max_players.is_some_and(|most| busy >= usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// What is to become of a message whose turn it is; `None`: nothing, as long as its class is not served.
-fn judge(message: &Message, playing: &[Guid], host: &dyn Host) -> Option<Turn> {
+fn judge(message: &Message, playing: &Playing, now: Timestamp, host: &dyn Host) -> Option<Turn> {
+    if message.state.expires.is_some_and(|expires| expires <= now) {
+        return Some(Turn::Decide(Event::Expired));
+    }
     let Some(component) = host.component(message.class) else {
         let reason = Reason::new(common::REGDB_E_CLASSNOTREG, format!("no class {} is registered", message.class));
         return Some(Turn::Decide(Event::NotUnderstood(reason)));

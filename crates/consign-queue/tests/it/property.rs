@@ -278,13 +278,14 @@ impl Model {
             let passed_over = stored
                 .values()
                 .filter(|message| message.queue == queue && turn(message) < *last)
-                .find(|message| self.could_be_played(message));
+                .find(|message| self.could_be_played(message, &stored));
             assert!(passed_over.is_none(), "{passed_over:?} was passed over");
         }
     }
 
-    /// Whether a message is ready, nobody plays it, and its class has a player for it.
-    fn could_be_played(&self, message: &Message) -> bool {
+    /// Whether a message is ready, nobody plays it, and its class has a player for it. One under which the
+    /// process has died is played alone.
+    fn could_be_played(&self, message: &Message, stored: &BTreeMap<MessageId, Message>) -> bool {
         let id = MessageId::of(Disk::NUMBER, message.seq);
         let busy = self
             .bench
@@ -296,7 +297,12 @@ impl Model {
         let component = self.bench.host.component(message.class);
         let served = component
             .is_some_and(|component| component.listener == Listener::On && component.max_players.is_none_or(|most| busy < most as usize));
-        message.state.standing == Standing::Ready && idle && served
+        let of_class = |other: &&Message| other.queue == message.queue && other.class == message.class;
+        let suspects = || stored.iter().filter(|(_, other)| of_class(other) && other.state.deaths > 0);
+        let plays = |id: &MessageId| self.bench.playing.iter().any(|play| play.message == *id);
+        let waits = |other: &Message| other.state.standing == Standing::Ready && turn(other) < turn(message);
+        let alone = suspects().any(|(id, other)| plays(id) || waits(other)) || (message.state.deaths > 0 && busy > 0);
+        message.state.standing == Standing::Ready && idle && served && !alone
     }
 
     /// Nobody waits while there are players, or the core wants to look again by itself.
@@ -306,6 +312,7 @@ impl Model {
             return;
         }
         let stored = self.bench.stored();
+        let by_id = stored.iter().map(|message| (MessageId::of(Disk::NUMBER, message.seq), message.clone())).collect();
         for queue in self.bench.disk.copy().open().load().unwrap().queues.into_iter().filter(|queue| !queue.paused) {
             let playing = self.bench.playing.iter().filter(|play| *play.queue == *queue.name).count();
             let mut waiting: Vec<_> =
@@ -315,7 +322,7 @@ impl Model {
                 waiting.truncate(1);
             }
             let players = if queue.policy.ordered { 1 } else { PLAYERS as usize };
-            let forgotten = waiting.into_iter().find(|message| playing < players && self.could_be_played(message));
+            let forgotten = waiting.into_iter().find(|message| playing < players && self.could_be_played(message, &by_id));
             assert!(forgotten.is_none(), "{forgotten:?} is forgotten");
         }
     }

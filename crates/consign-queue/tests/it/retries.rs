@@ -2,7 +2,7 @@
 
 use consign_core::common;
 use consign_queue::{
-    Component, Outcome, QueueEvent, QueuePolicy, Stage,
+    Component, Input, NewMessage, Outcome, QueueEvent, QueuePolicy, Stage,
     message::{Place, Side, Standing},
 };
 
@@ -78,6 +78,37 @@ fn a_component_that_dies_twice_is_not_given_it_again() {
     assert_eq!((view.standing, view.deaths, view.reason.code), (Standing::Dead, 2, common::RPC_E_SERVER_DIED));
     bench.pass(minutes(60));
     assert!(bench.playing.is_empty());
+}
+
+#[test]
+fn those_under_which_a_component_died_together_are_played_alone() {
+    let mut bench = Bench::new();
+    let ids: Vec<_> = ["a", "b", "c"].map(|label| bench.enqueue(new(label))).into();
+    assert_eq!(bench.playing.len(), 3);
+    // One of them kills the process, and with it all three attempts.
+    let attempts: Vec<_> = bench.playing.iter().map(|play| play.attempt).collect();
+    bench.playing.clear();
+    bench.round(attempts.into_iter().map(|attempt| Input::Report(attempt, died())).collect());
+    assert_eq!(bench.playing.iter().map(|play| play.message).collect::<Vec<_>>(), [ids[0]]);
+    bench.report(died());
+    for id in &ids[1..] {
+        assert_eq!(bench.playing.iter().map(|play| play.message).collect::<Vec<_>>(), [*id]);
+        bench.report(Outcome::Played);
+    }
+    assert_eq!(bench.view(ids[0]).standing, Standing::Dead);
+    assert_eq!(bench.stored().len(), 1, "the others were played");
+}
+
+#[test]
+fn an_attempt_that_is_given_up_when_its_message_would_expire_is_a_failure() {
+    let mut bench = Bench::new();
+    let timeout = QueuePolicy::default().play_timeout;
+    let id = bench.enqueue(NewMessage { time_to_receive: Some(seconds(timeout.into())), ..new("a") });
+    bench.pass(seconds(timeout.into()));
+    let view = bench.view(id);
+    assert_eq!((view.standing, view.attempts, view.expires), (Standing::Ready, 1, None));
+    bench.report(failed());
+    assert_eq!(bench.view(id).attempts, 2);
 }
 
 fn one_attempt(bench: &mut Bench) {

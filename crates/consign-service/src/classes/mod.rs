@@ -92,11 +92,6 @@ impl Classes {
         self.servers.find(lease.connection(), lease.class())
     }
 
-    /// Whether the server of the class was asked to end, or ended in order.
-    pub(crate) fn is_ending(&self, class: ClassId) -> bool {
-        matches!(self.activator.state(class), Some(ClassState::Stopping | ClassState::Absent))
-    }
-
     /// The class files.
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         self.activator.registry()

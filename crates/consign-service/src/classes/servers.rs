@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use consign_activation::{ClassId, ServerLink, server::Connection};
@@ -28,6 +31,8 @@ struct Entry {
     outbound: Arc<Outbound>,
     /// Ends the connection.
     cut: Arc<Notify>,
+    /// Whether it was told to end: its end is no death then.
+    dismissed: Arc<AtomicBool>,
     last_cookie: u32,
     /// With the cookie of its registration.
     serving: Vec<(u32, ClassObject)>,
@@ -51,6 +56,14 @@ pub(crate) struct Server {
     pub(crate) peer_name: String,
     pub(crate) factory: OwnedObjectPath,
     pub(crate) outbound: Arc<Outbound>,
+    dismissed: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Whether it was told to end.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::Relaxed)
+    }
 }
 
 impl Servers {
@@ -80,6 +93,7 @@ impl Servers {
             peer_name: peer.unique_name(),
             outbound: peer.outbound(),
             cut: peer.cut(),
+            dismissed: Arc::default(),
             last_cookie: 0,
             serving: Vec::new(),
             suspended: Vec::new(),
@@ -109,6 +123,7 @@ impl Servers {
     pub(super) fn revoke(&self, peer: u64, cookie: u32) -> Option<Option<ClassId>> {
         let mut servers = self.lock();
         let entry = servers.get_mut(&peer)?;
+        entry.dismissed.store(true, Ordering::Relaxed);
         if let Some(at) = entry.suspended.iter().position(|(suspended, _)| *suspended == cookie) {
             entry.suspended.remove(at);
             return Some(None);
@@ -121,7 +136,12 @@ impl Servers {
         let servers = self.lock();
         let entry = servers.get(&connection.0)?;
         let object = entry.serving.iter().map(|(_, object)| object).find(|object| object.class == class)?;
-        Some(Server { peer_name: entry.peer_name.clone(), factory: object.factory.clone(), outbound: Arc::clone(&entry.outbound) })
+        Some(Server {
+            peer_name: entry.peer_name.clone(),
+            factory: object.factory.clone(),
+            outbound: Arc::clone(&entry.outbound),
+            dismissed: Arc::clone(&entry.dismissed),
+        })
     }
 
     pub(super) fn has(&self, connection: Connection) -> bool {
@@ -148,6 +168,7 @@ impl ServerLink for Servers {
     fn request_shutdown(&self, connection: Connection) {
         let servers = self.lock();
         let Some((entry, object)) = servers.get(&connection.0).and_then(|entry| Some((entry, &entry.serving.first()?.1))) else { return };
+        entry.dismissed.store(true, Ordering::Relaxed);
         match class_factory::shutdown(&entry.peer_name, &object.factory) {
             Ok(call) => entry.outbound.tell(call),
             Err(error) => tracing::error!(%error, "a call could not be written"),
@@ -156,6 +177,7 @@ impl ServerLink for Servers {
 
     fn close(&self, connection: Connection) {
         if let Some(entry) = self.lock().get(&connection.0) {
+            entry.dismissed.store(true, Ordering::Relaxed);
             entry.cut.notify_one();
         }
     }

@@ -47,19 +47,26 @@ pub(crate) fn play(server: &Server, class: ClassId, play: &Play, calls: &Calls) 
 pub(crate) fn played(answer: &Message) -> Result<(Hresult, Option<u32>, String), Failure> {
     match answer.message_type() {
         Type::MethodReturn => {
-            let (code, call, mut sentence): (i32, i32, String) = answer
+            let (code, call, sentence): (i32, i32, String) = answer
                 .body()
                 .deserialize()
                 .map_err(|_| Failure::refused(common::E_UNEXPECTED, "the component answered Play with something else than a result"))?;
-            if sentence.len() > LONGEST_SENTENCE {
-                let end = (0..=LONGEST_SENTENCE).rev().find(|end| sentence.is_char_boundary(*end)).unwrap_or(0);
-                sentence.truncate(end);
-            }
-            Ok((Hresult::from_i32(code), u32::try_from(call).ok(), sentence))
+            Ok((Hresult::from_i32(code), u32::try_from(call).ok(), cut(sentence)))
         }
-        _ => Err(answer
-            .body()
-            .deserialize::<Body>()
-            .map_or_else(|_| Failure::refused(common::E_FAIL, "the component's server failed to play, and does not say why"), from_wire)),
+        _ => {
+            let failure = answer.body().deserialize::<Body>().map(from_wire);
+            let failure = failure.map(|Failure { code, context, sentence }| Failure::new(code, context, cut(sentence.into_owned())));
+            let silent = |_| Failure::refused(common::E_FAIL, "the component's server failed to play, and does not say why");
+            Err(failure.unwrap_or_else(silent))
+        }
     }
+}
+
+/// A sentence is stored with each attempt, and shown.
+fn cut(mut sentence: String) -> String {
+    if sentence.len() > LONGEST_SENTENCE {
+        let end = (0..=LONGEST_SENTENCE).rev().find(|end| sentence.is_char_boundary(*end)).unwrap_or(0);
+        sentence.truncate(end);
+    }
+    sentence
 }

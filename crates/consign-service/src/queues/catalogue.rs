@@ -219,6 +219,11 @@ impl Catalogue {
         }
         let entry = ComponentEntry::new(stored, &contents.interfaces);
         contents.components.insert(class, Arc::new(entry));
+        // Others may have an interface that was replaced.
+        let Contents { interfaces, components } = &mut *contents;
+        for component in components.values_mut() {
+            *component = Arc::new(ComponentEntry::new(component.stored.clone(), interfaces));
+        }
     }
 
     fn interface_name(&self, iid: Guid) -> String {
@@ -257,7 +262,8 @@ impl ComponentEntry {
     fn new(stored: StoredComponent, interfaces: &HashMap<Guid, Arc<Interface>>) -> Self {
         let queued = stored.interfaces.iter().filter(|interface| interface.queued);
         let methods = queued.filter_map(|interface| {
-            let model = interfaces.get(&interface.iid)?;
+            // One that cannot be queued any more is not, whatever its switch says.
+            let model = interfaces.get(&interface.iid).filter(|model| model.supports_queueing())?;
             let methods = model.methods.iter().filter_map(|method| Some((method.name.clone(), method.signature().ok()?)));
             Some((interface.iid, methods.collect()))
         });

@@ -31,6 +31,7 @@ impl Queues {
     /// `REGDB_E_CLASSNOTREG`; `E_INVALIDARG` (no interface model); `ERROR_BUSY` (the IID is known with
     /// other methods, and messages wait that were recorded with those).
     pub(crate) async fn import(&self, class: &str, interfaces: Vec<String>) -> Result<Imported, Failure> {
+        let _changing = self.changing.lock().await;
         let class = self.catalogue.resolve(class)?;
         self.registered(class)?;
         let interfaces = interfaces.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>()?;
@@ -57,6 +58,7 @@ impl Queues {
     /// # Errors
     /// `REGDB_E_CLASSNOTREG`, `REGDB_E_IIDNOTREG`, `COMQC_E_NO_QUEUEABLE_INTERFACES` (calls on it cannot be queued; the sentence says why).
     pub(crate) async fn set_queued(&self, class: &str, interface: &str, on: bool) -> Result<(), Failure> {
+        let _changing = self.changing.lock().await;
         let class = self.catalogue.resolve(class)?;
         let unknown = || Failure::refused(common::REGDB_E_IIDNOTREG, format!("the component has no interface {interface}"));
         let mut component = self.catalogue.stored(class).ok_or_else(unknown)?;

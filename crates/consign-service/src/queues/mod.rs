@@ -32,6 +32,8 @@ pub struct Queues {
     catalogue: Arc<Catalogue>,
     outboxes: Arc<Outboxes>,
     recorders: Recorders,
+    /// Held while the catalogue is changed: what is decided of it must still hold when it is stored.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// How a message is to be kept.
@@ -68,7 +70,7 @@ impl Queues {
             engine.catalogue().await.map_err(refused)?.into_iter().partition(|(key, _)| key.starts_with(outboxes::KEY));
         catalogue.load(entries);
         let outboxes = Outboxes::open(engine.clone(), Arc::clone(&catalogue), &of_outboxes, paths.wake_socket());
-        Ok(Arc::new(Self { engine, catalogue, outboxes, recorders: Recorders::default() }))
+        Ok(Arc::new(Self { engine, catalogue, outboxes, recorders: Recorders::default(), changing: tokio::sync::Mutex::default() }))
     }
 
     /// The engine, for what concerns queues and messages alone.

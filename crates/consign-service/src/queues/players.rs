@@ -102,7 +102,7 @@ async fn carry_out(classes: &Classes, play: Play) -> Outcome {
                 Ok((code, call, sentence)) => failed(code, sentence, call),
                 Err(failure) => failed(failure.code, failure.sentence.into_owned(), None),
             },
-            Err(NoAnswer::Disconnected) if classes.is_ending(class) => Outcome::CutOff,
+            Err(NoAnswer::Disconnected) if server.is_dismissed() => Outcome::CutOff,
             Err(NoAnswer::Disconnected) => Outcome::Died { sentence: "its connection closed".to_owned() },
             Err(NoAnswer::TooMany) => {
                 Outcome::Failed { code: common::E_FAIL, sentence: "the server does not read what it is told".to_owned(), call: None }

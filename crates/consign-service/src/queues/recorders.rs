@@ -19,6 +19,9 @@ use consign_queue::{Caller, MessageId};
 
 use super::{Queues, Recording};
 
+/// Longer arguments than this are taken as they are or not at all, in bytes.
+const LONGEST_CONVERTED: usize = 1 << 20;
+
 /// The most recorders of one connection.
 const MOST: usize = 256;
 
@@ -125,6 +128,11 @@ impl Queues {
         if call.signature == signature || signature.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) == Some(&call.signature) {
             recorder.push(iid, &name, &signature, call.arguments, call.endian)
         } else {
+            // Values take many times the room of their bytes.
+            if call.arguments.len() > LONGEST_CONVERTED {
+                let sentence = format!("{name} takes \"{signature}\", not \"{}\", and is too long to be converted", call.signature);
+                return Err(Failure::refused(common::DISP_E_TYPEMISMATCH, sentence));
+            }
             let values = Value::read_all(call.arguments, &call.signature, call.endian).map_err(malformed)?;
             let kinds: Vec<&Type> = method.parameters.iter().map(|parameter| &parameter.kind).collect();
             let mismatch = || {
@@ -150,10 +158,13 @@ impl Queues {
     /// As [`Queues::record`].
     pub(crate) async fn commit_recorder(&self, peer: u64, number: u64, caller: Caller) -> Result<Option<MessageId>, Failure> {
         let recorder = self.take_recorder(peer, number).ok_or_else(gone)?;
-        let Recorder { moniker, class, calls, .. } = recorder;
-        let Some(calls) = calls.finish() else { return Ok(None) };
-        let recording = recording(class, &moniker, calls, caller);
-        self.record(recording).await.map(Some)
+        let Some(calls) = recorder.calls.clone().finish() else { return Ok(None) };
+        let stored = self.record(recording(recorder.class, &recorder.moniker, calls, caller)).await;
+        if stored.is_err() {
+            // What was recorded is not lost: it can be committed when the reason has gone.
+            self.recorders.lock().recorders.insert(number, recorder);
+        }
+        stored.map(Some)
     }
 
     /// Forgets what was recorded.

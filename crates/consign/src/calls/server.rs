@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use consign_core::{
     Guid, Hresult,
-    common::{CLASS_E_CLASSNOTAVAILABLE, DISP_E_MEMBERNOTFOUND, E_INVALIDARG, RPC_E_SERVERFAULT, S_OK},
+    common::{
+        CLASS_E_CLASSNOTAVAILABLE, DISP_E_MEMBERNOTFOUND, E_FAIL, E_INVALIDARG, REGDB_E_CLASSNOTREG, REGDB_E_IIDNOTREG, RPC_E_SERVERFAULT,
+        S_OK,
+    },
     moniker::MessagePriority,
 };
 use consign_wire::{
@@ -14,6 +17,9 @@ use consign_wire::{
 use zbus::Message;
 
 use super::{FinalRetry, PlayFailure, Playback, Played, PlayedMessage, Player};
+
+/// What says, without a call, that nothing of the message was understood.
+const NOT_UNDERSTOOD: [Hresult; 4] = [CLASS_E_CLASSNOTAVAILABLE, DISP_E_MEMBERNOTFOUND, REGDB_E_CLASSNOTREG, REGDB_E_IIDNOTREG];
 
 /// What `Play` answers: the HRESULT, the call that failed or -1, the sentence.
 pub(crate) type Answer = (i32, i32, String);
@@ -55,12 +61,14 @@ pub(crate) async fn play(message: &Message, find: impl FnOnce(Guid) -> Option<Ar
     });
     match played.await {
         Ok(Played::Done) => (S_OK.as_i32(), -1, String::new()),
+        // Nobody may take it for a message that is not understood: an object was to be made.
+        Ok(Played::Failed(PlayFailure { call: None, code, sentence })) if NOT_UNDERSTOOD.contains(&code) => refused(E_FAIL, sentence),
         Ok(Played::Failed(PlayFailure { call, code, sentence })) => {
             (code.as_i32(), call.and_then(|call| i32::try_from(call).ok()).unwrap_or(-1), sentence)
         }
         // No call has failed: none was made.
         Ok(Played::NotUnderstood(PlayFailure { code, sentence, .. })) => {
-            let code = if code == consign_core::common::REGDB_E_IIDNOTREG { code } else { DISP_E_MEMBERNOTFOUND };
+            let code = if code == REGDB_E_IIDNOTREG { code } else { DISP_E_MEMBERNOTFOUND };
             (code.as_i32(), -1, sentence)
         }
         Err(_) => refused(RPC_E_SERVERFAULT, "the component panicked"),
