@@ -20,6 +20,14 @@ pub(crate) enum Command {
     Callbacks(Callbacks),
     /// Queued calls: beside the disk alone, Redis, PostgreSQL and a job queue on SQLite.
     Queue(Queue),
+    /// One of the processes that `queue` has record through an outbox.
+    #[command(hide = true)]
+    OutboxWriter {
+        /// The database.
+        database: PathBuf,
+        /// For how long, in milliseconds.
+        time: u64,
+    },
     /// The component on which `queue` plays.
     #[command(hide = true)]
     Component {
@@ -109,6 +117,8 @@ pub(crate) enum QueueRow {
     Start,
     /// Very many messages waiting.
     Waiting,
+    /// Eight processes that record through outboxes in one SQLite file.
+    Outboxes,
 }
 
 #[derive(Args)]

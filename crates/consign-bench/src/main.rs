@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Transfer(options) => transfer::run(&options),
         Command::Callbacks(options) => callbacks::run(&options),
         Command::Queue(options) => queue::run(&options),
+        Command::OutboxWriter { database, time } => queue::be_writer(&database, time),
         Command::Component { class, news } => queue::be_component(&class, &news),
         Command::ClassServer { answer } => callbacks::be_server(&answer),
         Command::BareClient => callbacks::be_bare(),

@@ -7,6 +7,7 @@ mod crowd;
 mod embedded;
 mod latency;
 mod ours;
+mod outboxes;
 mod peers;
 mod raw;
 mod units;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use component::be_component;
+pub(crate) use outboxes::be_writer;
 
 /// Those that record at the same time.
 const CLIENTS: usize = 64;
@@ -69,6 +71,9 @@ pub(crate) fn run(options: &Queue) -> Outcome {
     }
     if wants(QueueRow::Waiting) {
         add(waiting::row(&bench, options.messages()).map(|row| vec![row]))?;
+    }
+    if wants(QueueRow::Outboxes) {
+        add(outboxes::row(&bench).map(|row| vec![row]))?;
     }
     report.machine.push(load(&bench)?);
     println!("\n{}", report.machine[1]);
