@@ -240,6 +240,14 @@ impl Carrier {
 /// What was taken was taken away after that, and noted there; or the service died before, and its last row still
 /// stands among the first.
 fn is_no_copy(taken: u64, acknowledged: u64, numbers: &[u64]) -> Result<(), Trouble> {
+    // What was acknowledged was taken away in the same transaction.
+    if let Some(again) = numbers.iter().find(|number| **number <= acknowledged) {
+        let sentence = format!(
+            "number {again} stands in it, and everything up to {acknowledged} was taken from it before: numbers are given twice; \
+             `DELETE FROM consign_outbox_origin` gives it a new id when the application opens it, and what waits in it is taken as new"
+        );
+        return Err(Trouble { code: common::E_INVALIDARG, sentence, again: Again::OnChange });
+    }
     if taken <= acknowledged || numbers.contains(&taken) {
         return Ok(());
     }
@@ -259,6 +267,7 @@ mod tests {
 
     #[test]
     fn a_database_from_a_copy_is_noticed() {
+        assert!(is_no_copy(5, 5, &[3, 6]).is_err(), "a number that was acknowledged is given again");
         assert!(is_no_copy(0, 0, &[]).is_ok(), "nothing was taken yet");
         assert!(is_no_copy(300, 300, &[]).is_ok());
         assert!(is_no_copy(302, 300, &[301, 302, 303]).is_ok(), "taken, and the service died before it could take them away");

@@ -12,8 +12,8 @@ use consign_store::{
     FairLock,
     outbox::{self, NoOutbox},
     rusqlite::{
-        Connection, ErrorCode, OpenFlags, OptionalExtension, Row as SqliteRow, Transaction, TransactionBehavior, config::DbConfig,
-        limits::Limit, types::ValueRef,
+        Connection, ErrorCode, OpenFlags, Row as SqliteRow, Transaction, TransactionBehavior, config::DbConfig, limits::Limit,
+        types::ValueRef,
     },
     sqlite_code,
 };
@@ -215,8 +215,11 @@ fn short(column: &str, longest: usize) -> String {
 
 /// Whether SQLite remembers the numbers that it gave.
 fn never_twice(transaction: &Transaction<'_>) -> Result<(), Trouble> {
-    let sequence = "SELECT seq FROM main.sqlite_sequence WHERE name = 'consign_outbox'";
-    transaction.query_row(sequence, [], |_| Ok(())).optional().map(drop).map_err(|_| {
+    let remembered = "SELECT coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'consign_outbox'), 0) \
+                      >= coalesce((SELECT max(number) FROM main.consign_outbox), 0)";
+    // Without any such table there is no sqlite_sequence either.
+    let remembers = transaction.query_row(remembered, [], |row| row.get(0)).unwrap_or(false);
+    if remembers { Ok(()) } else { Err(()) }.map_err(|()| {
         let sentence = "the numbers of its rows are not AUTOINCREMENT: one could be given twice".to_owned();
         Trouble { code: common::E_INVALIDARG, sentence, again: Again::OnChange }
     })
