@@ -25,8 +25,8 @@ pub mod contract;
 use consign_core::{Hresult, common};
 
 pub use crate::core::{
-    Admin, Answerable, Core, CoreSettings, Effect, Input, MessageDetails, MessageView, Page, QueueView, Reply, Selection, Stored,
-    StreamBatch, StreamMessage, Taken, Undeliverable,
+    Admin, Answerable, Core, CoreSettings, Effect, Input, MessageDetails, MessageView, Page, QueueView, Reply, Selection, StreamBatch,
+    StreamMessage, Taken, Undeliverable,
 };
 pub use engine::{Engine, EngineOptions};
 pub use event::QueueEvent;

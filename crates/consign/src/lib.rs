@@ -1,4 +1,4 @@
-//! Hands files to a service that keeps its word when the application is gone.
+//! Hands files and method calls to a service that keeps its word when the application is gone.
 //!
 //! A [`Client`] talks to the background service of this user, and starts it when it is not
 //! running. A [`Job`] is one set of files to fetch; it is what BITS calls
@@ -23,6 +23,9 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! Calls on an interface ([`interface`](macro@interface)) are recorded with a [`Recorder`], and played on a [`Component`] that a
+//! [`Server`] serves: later, when it can run, also after the application has ended.
 //!
 //! [`blocking`] has the same calls for threads that run no async runtime. With the feature
 //! `embedded`, `embedded` runs the engine inside the application instead of the service.

@@ -12,8 +12,8 @@ pub(crate) use queued::{Call, Check, Component, Idl, Import, Outbox, Peek, Queue
 
 use crate::parse::{self, ClassName, NewClass, Setting};
 
-/// Hands files to a service that keeps its word: downloads go on when the terminal closes, the
-/// network breaks or the machine restarts.
+/// Hands files and method calls to a service that keeps its word: downloads go on, and calls are made,
+/// when the terminal closes, the network breaks or the machine restarts.
 #[derive(Parser)]
 #[command(name = "consign", version, max_term_width = 100, after_help = EXIT_STATUS, arg_required_else_help = true, infer_long_args = false)]
 pub(crate) struct Arguments {

@@ -10,5 +10,6 @@ mod messages;
 mod notices;
 mod outboxes;
 mod queue;
+mod roles;
 mod service;
 mod setup;

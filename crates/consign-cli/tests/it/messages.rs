@@ -18,11 +18,13 @@ use std::{
 };
 
 use consign::{
-    Client, Component, ConnectOptions, Error, Interface, Paths, Playback, QueuePolicy, Server, Standing,
+    Client, Component, Error, Interface, Playback, QueuePolicy, Server, Standing,
     common::{E_FAIL, RPC_E_SERVER_DIED},
 };
 use consign_outbox::{inbox, rusqlite};
-use consign_testkit::{Dice, Process};
+use consign_testkit::Dice;
+
+use crate::roles::{self, kill, options};
 
 /// So many kills of each in an ordinary run of the tests.
 const KILLS: u64 = 8;
@@ -32,6 +34,9 @@ const LIFE: Duration = Duration::from_millis(120);
 
 /// Nothing here takes so long: a run that does not end is a failure.
 const LIMIT: Duration = Duration::from_secs(900);
+
+/// The test that plays them.
+const ROLES: &str = "messages::plays_its_role";
 
 const CLASS: &str = "5b0a7f5e-8f0c-4d35-9d0a-2a6c0b0c7b1d";
 
@@ -123,11 +128,6 @@ fn note(folder: &Path, line: &str) {
     log.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-fn options(folder: &Path) -> ConnectOptions {
-    let program = Some(env!("CARGO_BIN_EXE_consign").into());
-    ConnectOptions { paths: Some(Paths::under(folder)), program, ..ConnectOptions::default() }
-}
-
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
@@ -150,12 +150,15 @@ fn killed_again_and_again_every_message_has_its_effect_once() {
     let dead = runtime.block_on(async {
         let script = async {
             let client = Client::connect_with(options(&path)).await.unwrap();
-            client.register_class(&class_file(&path)).await.unwrap();
+            client
+                .register_class(&format!("clsid = '{CLASS}'\napplication = 'Marks'\n{}", roles::exec(&path, "component", ROLES)))
+                .await
+                .unwrap();
             client.import_component(CLASS, &[IMark::model()]).await.unwrap();
             // Whoever fails is tried again at once.
             let policy = QueuePolicy { attempts: 1000, retry: Vec::new(), ..QueuePolicy::default() };
             client.set_queue_policy("Marks", &policy).await.unwrap();
-            let mut application = start_client(&path);
+            let mut application = roles::start(&path, "client", ROLES);
             let mut victims: Vec<Victim> = [Victim::Service, Victim::Client, Victim::Component]
                 .into_iter()
                 .flat_map(|victim| (0..kills).map(move |_| victim))
@@ -173,10 +176,10 @@ fn killed_again_and_again_every_message_has_its_effect_once() {
                     }
                     Victim::Client => {
                         kill(application.id());
-                        application = start_client(&path);
+                        application = roles::start(&path, "client", ROLES);
                     }
                     Victim::Component => loop {
-                        if let Some(component) = components(&path).first() {
+                        if let Some(component) = roles::playing(&path, "component").first() {
                             kill(*component);
                             break;
                         }
@@ -257,47 +260,4 @@ fn assert_kept(log: &str, effects: &rusqlite::Connection, dead: &BTreeSet<String
         assert!(in_order && indices[0] == 0, "{attempt:?}: {indices:?}");
     }
     (committed.len(), rows.len())
-}
-
-fn role(folder: &Path, role: &str) -> Vec<String> {
-    let program = env::current_exe().unwrap();
-    let words = [
-        "/usr/bin/env",
-        &format!("TEST_ROLE={role}"),
-        &format!("TEST_FOLDER={}", folder.display()),
-        program.to_str().unwrap(),
-        "--exact",
-        "messages::plays_its_role",
-        "--nocapture",
-    ];
-    words.map(str::to_owned).into()
-}
-
-fn class_file(folder: &Path) -> String {
-    let command: Vec<_> = role(folder, "component").into_iter().map(|word| format!("'{word}'")).collect();
-    format!("clsid = '{CLASS}'\napplication = 'Marks'\nexec = [{}]\n", command.join(", "))
-}
-
-fn start_client(folder: &Path) -> Process {
-    let command = role(folder, "client");
-    let mut process = std::process::Command::new(&command[0]);
-    process.args(&command[1..]).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-    Process::start(&mut process).unwrap()
-}
-
-/// The processes that the service started as components.
-fn components(folder: &Path) -> Vec<u32> {
-    let variables = [format!("TEST_FOLDER={}", folder.display()), "TEST_ROLE=component".to_owned()];
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let is_component = |process: &u32| {
-        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        variables.iter().all(|variable| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes()))
-    };
-    processes.filter(is_component).collect()
-}
-
-fn kill(process: u32) {
-    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-    // It may have ended by itself.
-    let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
 }

@@ -16,11 +16,13 @@ use std::{
 };
 
 use consign::{
-    BackgroundCopyCallback, Change, Client, ConnectOptions, EventId, Guid, Hresult, Job, JobError, JobId, JobOptions, JobState, JobType,
-    Listing, NewFile, NotifyFlags, Paths, Server, bits,
+    BackgroundCopyCallback, Change, Client, EventId, Guid, Hresult, Job, JobError, JobId, JobOptions, JobState, JobType, Listing, NewFile,
+    NotifyFlags, Server, bits,
     common::{E_FAIL, S_OK},
 };
 use consign_testkit::{Dice, Fault, Process, Resource};
+
+use crate::roles::{self, kill, options};
 
 /// So many kills of each in an ordinary run of the tests.
 const KILLS: u64 = 8;
@@ -30,6 +32,9 @@ const LIFE: Duration = Duration::from_millis(150);
 
 /// Nothing here takes so long: a run that does not end is a failure.
 const LIMIT: Duration = Duration::from_secs(900);
+
+/// The test that plays them.
+const ROLES: &str = "notices::plays_its_role";
 
 const CLASS: &str = "1f0dbe2c-58f1-4d7e-9d51-3d1d7d1c7b55";
 
@@ -104,11 +109,6 @@ impl BackgroundCopyCallback for Recorder {
     }
 }
 
-fn options(folder: &Path) -> ConnectOptions {
-    let program = Some(env!("CARGO_BIN_EXE_consign").into());
-    ConnectOptions { paths: Some(Paths::under(folder)), program, ..ConnectOptions::default() }
-}
-
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
@@ -147,8 +147,9 @@ fn killed_again_and_again_everybody_hears_everything() {
     let (jobs, log) = runtime.block_on(async {
         let script = async {
             let client = Client::connect_with(options(&path)).await.unwrap();
-            client.register_class(&class_file(&path)).await.unwrap();
-            let mut bench = Bench { applications: start_client(&path), folder: path.clone(), web, client, jobs: Vec::new() };
+            client.register_class(&format!("clsid = '{CLASS}'\n{}", roles::exec(&path, "server", ROLES))).await.unwrap();
+            let mut bench =
+                Bench { applications: roles::start(&path, "client", ROLES), folder: path.clone(), web, client, jobs: Vec::new() };
             let mut victims: Vec<Victim> =
                 [Victim::Service, Victim::Client, Victim::Server].into_iter().flat_map(|victim| (0..kills).map(move |_| victim)).collect();
             while !victims.is_empty() {
@@ -172,49 +173,6 @@ fn write_settings(folder: &Path) {
                     [classes]\nrestart_delay = 0.01\nrestart_delay_longest = 0.05\n";
     fs::write(folder.join("config/consign.toml"), settings).unwrap();
     fs::create_dir(folder.join("files")).unwrap();
-}
-
-fn role(folder: &Path, role: &str) -> Vec<String> {
-    let program = env::current_exe().unwrap();
-    let words = [
-        "/usr/bin/env",
-        &format!("TEST_ROLE={role}"),
-        &format!("TEST_FOLDER={}", folder.display()),
-        program.to_str().unwrap(),
-        "--exact",
-        "notices::plays_its_role",
-        "--nocapture",
-    ];
-    words.map(str::to_owned).into()
-}
-
-fn class_file(folder: &Path) -> String {
-    let command: Vec<_> = role(folder, "server").into_iter().map(|word| format!("'{word}'")).collect();
-    format!("clsid = '{CLASS}'\nexec = [{}]\n", command.join(", "))
-}
-
-fn start_client(folder: &Path) -> Process {
-    let command = role(folder, "client");
-    let mut process = std::process::Command::new(&command[0]);
-    process.args(&command[1..]).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-    Process::start(&mut process).unwrap()
-}
-
-/// The processes that the service started as servers.
-fn servers(folder: &Path) -> Vec<u32> {
-    let variables = [format!("TEST_FOLDER={}", folder.display()), "TEST_ROLE=server".to_owned()];
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let is_server = |process: &u32| {
-        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        variables.iter().all(|variable| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes()))
-    };
-    processes.filter(is_server).collect()
-}
-
-fn kill(process: u32) {
-    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-    // It may have ended by itself.
-    let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
 }
 
 impl Bench {
@@ -272,10 +230,10 @@ impl Bench {
             }
             Victim::Client => {
                 kill(self.applications.id());
-                self.applications = start_client(&self.folder);
+                self.applications = roles::start(&self.folder, "client", ROLES);
             }
             Victim::Server => loop {
-                if let Some(server) = servers(&self.folder).first() {
+                if let Some(server) = roles::playing(&self.folder, "server").first() {
                     kill(*server);
                     break;
                 }
@@ -298,7 +256,7 @@ impl Bench {
         drop(applications);
         client.stop().await.unwrap();
         client.closed().await;
-        while !servers(&folder).is_empty() {
+        while !roles::playing(&folder, "server").is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         // Its runtime may not be dropped inside ours.

@@ -50,8 +50,6 @@ pub enum Admin {
     Using(Guid, Reply<Vec<MessageView>>),
     /// The entries of the catalogue.
     Catalogue(Reply<Vec<(String, String)>>),
-    /// The store's own number.
-    StoreNumber(Reply<u64>),
 }
 
 /// Which messages are meant.
@@ -143,10 +141,6 @@ impl Core {
             Admin::Catalogue(reply) => {
                 let entries = self.catalogue.iter().map(|(key, text)| (key.clone(), text.clone())).collect();
                 round.answer(reply, Ok(entries));
-            }
-            Admin::StoreNumber(reply) => {
-                let number = self.number;
-                round.answer(reply, Ok(number));
             }
         }
     }

@@ -17,9 +17,6 @@ use crate::{
 /// The longest name of a queue in bytes: `MQ_MAX_Q_NAME_LEN`.
 const LONGEST_QUEUE_NAME: usize = 124;
 
-/// Whether a message was taken, or had been before.
-pub type Stored = Result<MessageId, Refusal>;
-
 /// What an outbox hands over: messages in the order of their numbers.
 #[derive(Clone, Debug)]
 pub struct StreamBatch {

@@ -21,7 +21,7 @@ use consign_core::{Guid, Hresult, Timestamp};
 use tokio::sync::oneshot;
 
 pub use admin::{Admin, Selection};
-pub use intake::{Stored, StreamBatch, StreamMessage, Taken, Undeliverable};
+pub use intake::{StreamBatch, StreamMessage, Taken, Undeliverable};
 pub use view::{MessageDetails, MessageView, Page, QueueView};
 
 use crate::{

@@ -207,14 +207,6 @@ impl Engine {
         self.admin(|reply| Admin::Using(class, reply)).await
     }
 
-    /// The number that the ids of this store's messages begin with.
-    ///
-    /// # Errors
-    /// When the engine has ended.
-    pub async fn store_number(&self) -> Result<u64, Refusal> {
-        self.admin(Admin::StoreNumber).await
-    }
-
     /// What happens from now on. Who is too slow misses some, and is told how many.
     pub fn events(&self) -> broadcast::Receiver<QueueEvent> {
         self.0.events.subscribe()
